@@ -30,7 +30,7 @@
 enum {
     MON_TASK_CHUNK = 512,     /* records allocated at once, never moved nor given back */
     MON_TASK_CHUNKS = 8192,   /* so 4 million live tasks; more are counted as dropped */
-    MON_ROWS = 4096,          /* coroutine and callback rows; the first is "other" */
+    MON_ROWS = 4096,          /* coroutine and callback rows; the first two are "other" */
     MON_DONE_KEPT = 1000,     /* finished tasks that stay listed */
     MON_SLOW_KEPT = 256,      /* slow steps that stay listed */
 };
@@ -132,12 +132,14 @@ struct mon {
 
     mon_done *done_ring;      /* MON_DONE_KEPT of them */
     uint64_t done_head;       /* how many were ever written */
+    uint64_t done_first;      /* those before it are forgotten */
 
     mon_slow_log *slow;
     mon_request_queue *requests;
 
     /* The loop's ready ring, for its depth; NULL once the loop is closed. */
     const uint64_t *ring_head, *ring_tail;
+    pthread_mutex_t ring_lock; /* held to change these two and to look through them */
 
     uint64_t started;         /* ticks at mon_new or the last mon_reset */
     double slow_seconds;

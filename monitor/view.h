@@ -178,7 +178,8 @@ typedef enum {
 
 /* Queues a request and wakes the loop.  notify(arg) is called once, on the thread that
    answers; it must only signal.  NULL when out of memory.  The caller owns it and
-   gives it up with mon_request_drop, answered or not; after that notify is not called. */
+   gives it up with mon_request_drop, answered or not; after that notify is not called,
+   and a request that the loop has not taken yet is not carried out. */
 mon_request *mon_request_send(mon *m, mon_request_kind kind, uint64_t id,
                               void (*notify)(void *arg), void *arg);
 mon_request_state mon_request_poll(mon_request *r, char *text, size_t size);

@@ -1,0 +1,185 @@
+/* The monitor itself: made, shared, switched, reset and freed.
+
+   The loop and each reader hold a reference, and the last one frees, on
+   whichever thread that is.  All else here is called on the loop's thread,
+   between two callbacks (mon_reset also inside one), while readers read. */
+#include "monitor/inside.h"
+
+#include <stdlib.h>
+
+/* ---- life --------------------------------------------------------------- */
+
+static void
+mon_start(mon *m, mon_level level, double slow_seconds)
+{
+    mon_clock_init(&m->clock);
+    m->started = m->phase_since = mon_now(m);
+    m->phase = MON_STOPPED;
+    m->level = (uint8_t)level;
+    m->slice_fd = -1;
+    m->references = 1;
+    mon_set_slow(m, slow_seconds);
+}
+
+mon *
+mon_new(mon_level level, double slow_seconds)
+{
+    mon *m = calloc(1, sizeof(*m));
+    if (m == NULL) {
+        return NULL;
+    }
+    if (pthread_mutex_init(&m->ring_lock, NULL) != 0) {
+        goto fail_lock;
+    }
+    if (mon_rows_init(m) < 0) {
+        goto fail_rows;
+    }
+    if (mon_tasks_init(m) < 0) {
+        goto fail_tasks;
+    }
+    if ((m->slow = mon_slow_log_new()) == NULL) {
+        goto fail_slow;
+    }
+    if ((m->requests = mon_request_queue_new()) == NULL) {
+        goto fail_requests;
+    }
+    mon_start(m, level, slow_seconds);
+    return m;
+
+fail_requests:
+    mon_slow_log_free(m->slow);
+fail_slow:
+    mon_tasks_free(m);
+fail_tasks:
+    mon_rows_free(m);
+fail_rows:
+    pthread_mutex_destroy(&m->ring_lock);
+fail_lock:
+    free(m);
+    return NULL;
+}
+
+static void
+mon_free(mon *m)
+{
+    mon_request_queue_free(m->requests);
+    mon_slow_log_free(m->slow);
+    mon_tasks_free(m);
+    mon_rows_free(m);
+    pthread_mutex_destroy(&m->ring_lock);
+    free(m);
+}
+
+mon *
+mon_ref(mon *m)
+{
+    __atomic_add_fetch(&m->references, 1, __ATOMIC_RELAXED);
+    return m;
+}
+
+void
+mon_unref(mon *m)
+{
+    if (m != NULL && __atomic_sub_fetch(&m->references, 1, __ATOMIC_ACQ_REL) == 0) {
+        mon_free(m);
+    }
+}
+
+/* ---- settings --------------------------------------------------------------- */
+
+/* Under a lock, because the loop frees the ring once it is detached, and a
+   reader may be looking at it just then. */
+void
+mon_attach_ring(mon *m, const uint64_t *head, const uint64_t *tail)
+{
+    pthread_mutex_lock(&m->ring_lock);
+    m->ring_head = head;
+    m->ring_tail = tail;
+    pthread_mutex_unlock(&m->ring_lock);
+}
+
+void
+mon_set_slow(mon *m, double seconds)
+{
+    mon_set_double(&m->slow_seconds, seconds);
+    MON_SET(m->slow_ticks, mon_clock_duration(&m->clock, seconds));
+}
+
+void
+mon_anchor(mon *m)
+{
+    uint64_t last = m->clock.anchor_ticks;
+    mon_clock_anchor(&m->clock);
+    if (m->clock.anchor_ticks != last) {
+        mon_set_slow(m, m->slow_seconds);
+    }
+}
+
+void
+mon_set_level(mon *m, mon_level level)
+{
+    if (level == MON_OFF && m->level != MON_OFF) {
+        mon_slice_clear(m);
+        mon_tasks_forget(m, mon_now(m));
+    }
+    MON_SET(m->level, (uint8_t)level);
+}
+
+/* ---- reset -------------------------------------------------------------- */
+
+/* A reset may come from inside a callback.  What that one has run so far stays
+   the task's own, but must not be charged to the new totals when it ends. */
+static void
+reset_slice(mon *m, uint64_t now)
+{
+    if (m->slice_start == 0) {
+        return;
+    }
+    mon_task *t = m->slice_task;
+    if (t != NULL && t->state == MON_RUNNING) {
+        mon_seq_write_begin(&t->seq);
+        MON_BUMP(t->running, now - t->since);
+        MON_SET(t->since, now);
+        mon_seq_write_end(&t->seq);
+    }
+    MON_SET(m->slice_start, now);
+}
+
+static void
+reset_counters(mon *m)
+{
+    uint64_t *const counters[] = {
+        &m->callbacks, &m->steps,   &m->running,     &m->turns,   &m->polls,
+        &m->idle,      &m->polling, &m->gil_wait,    &m->stopped, &m->born,
+        &m->done,      &m->dropped, &m->rows_folded,
+    };
+    for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
+        MON_SET(*counters[i], 0);
+    }
+}
+
+static void
+reset_histograms(mon *m)
+{
+    mon_histogram *const all[] = {&m->step_time, &m->ready_delay, &m->loop_lag,
+                                  &m->poll_time, &m->gil_time,    &m->timer_late};
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++) {
+        mon_histogram_reset(all[i]);
+    }
+}
+
+void
+mon_reset(mon *m)
+{
+    uint64_t now = mon_now(m);
+    reset_slice(m, now);
+    reset_counters(m);
+    reset_histograms(m);
+    mon_rows_reset(m);
+    mon_done_reset(m);
+    mon_slow_log_reset(m->slow);
+    m->poll_start = now;
+    m->poll_others = 0;
+    MON_SET(m->phase_since, now);
+    MON_SET(m->started, now);
+}
