@@ -64,9 +64,13 @@ compat_revive(PyObject *object)
 #endif
 }
 
-#ifndef Py_BEGIN_CRITICAL_SECTION
-#define Py_BEGIN_CRITICAL_SECTION(op) {
-#define Py_END_CRITICAL_SECTION() }
+/* What the module says of itself: one interpreter at a time, and only with the lock,
+   which a build without one takes again when it imports us. */
+#if PY_VERSION_HEX >= 0x030C0000
+#define COMPAT_MODULE_SLOTS \
+    {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#else
+#define COMPAT_MODULE_SLOTS
 #endif
 
 #endif /* LOOP_COMPAT_H */

@@ -27,21 +27,22 @@ typedef struct StreamObject StreamObject;
 
 /* Per-module state: no C static is mutable. */
 typedef struct loop_state {
-    PyTypeObject *loop_type, *handle_type, *timer_type, *monitor_type;
+    PyTypeObject *loop_type, *handle_type, *timer_type, *monitor_type, *console_type;
     PyTypeObject *poller_type, *stream_type, *listener_type;
     task_layout layout;
     PyObject *future_type;              /* _asyncio.Future */
     PyObject *task_type;                /* _asyncio.Task */
-    PyObject *call_soon_kwnames;        /* the ("context",) that _asyncio passes, once seen */
+    PyObject *partial_type;             /* functools.partial */
     PyObject *handle_repr_info;         /* asyncio.events.Handle._repr_info */
     PyObject *extract_stack;            /* asyncio.format_helpers.extract_stack */
     PyObject *logger;                   /* logging.getLogger("uvloupe") */
     PyObject *asyncio_logger;           /* logging.getLogger("asyncio") */
     PyObject *gaierror;                 /* socket.gaierror */
-    PyObject *set_running_loop;         /* asyncio._set_running_loop */
-    PyObject *get_running_loop;         /* asyncio._get_running_loop */
-    PyObject *str_context, *str_loop, *str_name, *str_call_exception_handler;
-    PyObject *str_fut_waiter, *str_coro, *str_self;
+    PyObject *base_loop_type;           /* asyncio.BaseEventLoop */
+    PyObject *tasks_module;             /* asyncio.tasks */
+    PyObject *format_callback;          /* asyncio.format_helpers._format_callback_source */
+    PyObject *str_context, *str_call_exception_handler, *str_fut_waiter, *str_coro, *str_Task;
+    PyObject *loop_kwnames;             /* ("loop",) */
 } loop_state;
 
 /* ---- uv handles embedded in Python objects (uvhandle.c) --------------------------
@@ -107,19 +108,21 @@ struct LoopObject {
     HandleObject *free_handles;
     loop_state *state;
     unsigned free_count;
-    bool timed;                         /* the monitor is on, or debug mode wants durations */
-    bool stopping, running, closed, debug;
-    bool polling;                       /* inside uv_run() */
-    bool in_kernel;                     /* ... with the lock given up */
+    bool timed;                         /* the monitor is on */
+    bool stopping, closed, debug;
+    bool may_block;                     /* the poll under way may wait for events */
+    bool in_kernel;                     /* ... and does so, with the lock given up */
+    uint64_t events_at;                 /* ticks: when the poll under way had its events */
+    uint64_t poll_due;                  /* ticks: when to ask the kernel, ready work or not */
+    uint64_t poll_interval;             /* ticks: how long ready work may keep events waiting */
 
     timer_heap timers;
-    unsigned long thread_id;            /* of run_forever, 0 outside it */
+    PyObject *thread_id;                /* of run_forever; None or NULL outside it */
     double slow_callback_duration;      /* asyncio's, for debug mode; seconds */
     PyThreadState *suspended;           /* gil.c: ours while the lock is given up */
     PyObject *fatal;                    /* KeyboardInterrupt or SystemExit, to raise from run_forever */
     PyObject *task_factory;             /* or NULL */
     PyObject *kept_keys;                /* list: keeps the rows' code objects alive */
-    PyObject *monitor;                  /* the _loop.Monitor, once asked for */
     PyObject *pollers;                  /* dict: fd -> Poller */
     UvHandle *open;                     /* the open list */
 
@@ -130,9 +133,6 @@ struct LoopObject {
     uv_check_t check;
     uv_idle_t idle;                     /* active: the poll must not block */
     uv_timer_t timer;                   /* armed before a poll that may block */
-    uv_poll_t wakeup;                   /* the read end of signal's wake-up descriptor */
-    int wakeup_read, wakeup_write;
-    uint64_t due_now;                   /* nonzero: the async callback has requests to answer */
     char *read_buffer;                  /* LOOP_READ_BUFFER bytes for reads of unknown size */
 };
 
@@ -179,6 +179,7 @@ int loop_check_closed(LoopObject *loop);
 
 /* ---- the lock (gil.c) ------------------------------------------------------------ */
 
+void gil_give_up(LoopObject *loop);
 void gil_take_back(LoopObject *loop);
 /* First thing in every libuv callback that touches Python. */
 static inline void
@@ -205,9 +206,8 @@ loop_from_uv(uv_loop_t *uv)
 
 /* ---- the types, each from its own file ---------------------------------------------- */
 
-extern PyType_Spec loop_spec, handle_spec, timer_spec, monitor_spec, poller_spec, stream_spec,
-    listener_spec;
-loop_state *loop_state_of(PyObject *module_or_instance_type_owner);
+extern PyType_Spec loop_spec, handle_spec, timer_spec, monitor_spec, console_spec, poller_spec,
+    stream_spec, listener_spec;
 extern PyModuleDef loop_module;
 
 #endif /* LOOP_LOOP_H */

@@ -1,0 +1,77 @@
+/* From CPython's tasks to the monitor's records.  See tasks.c. */
+#ifndef LOOP_TASKS_H
+#define LOOP_TASKS_H
+
+#include "loop/callback.h"
+#include "loop/rows.h"
+
+void tasks_first_seen(LoopObject *loop, HandleObject *handle, PyObject *task);
+void tasks_over(LoopObject *loop, mon_task *record, PyObject *task, uint64_t stamp);
+/* A task that ran eagerly inside create_task(), which began at `began`. */
+void tasks_made(LoopObject *loop, PyObject *task, uint64_t began);
+/* The collector found a pending task. */
+void tasks_destroyed(LoopObject *loop, PyObject *task);
+/* The monitor comes on: takes up what asyncio.all_tasks() knows. */
+int tasks_take_up(LoopObject *loop);
+PyObject *tasks_waiter(LoopObject *loop, PyObject *task);
+
+/* The task whose step a callback is, or NULL.  Borrowed. */
+static inline PyObject *
+tasks_of(const loop_state *state, PyObject *callback)
+{
+    const task_layout *layout = &state->layout;
+    PyTypeObject *type = Py_TYPE(callback);
+    if (type == layout->step_type) {
+        return LAYOUT_FIELD(callback, layout->step_task);
+    }
+    if (type == &PyCFunction_Type && PyCFunction_GET_FUNCTION(callback) == layout->wakeup) {
+        return PyCFunction_GET_SELF(callback);
+    }
+    return NULL;
+}
+
+/* A callback became due at handle->stamp: if it is a task's step, so did the task. */
+static inline void
+tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback)
+{
+    mon *m = loop->mon;
+    PyObject *task = tasks_of(loop->state, callback);
+    if (task == NULL) {
+        return;
+    }
+    mon_task *record = mon_task_find(m, task);
+    /* A first step for an address that has a record, and does not run: the task that
+       had it died unnoticed. */
+    if (__builtin_expect(record == NULL || (record->state != MON_RUNNING &&
+                                            Py_TYPE(callback) == loop->state->layout.step_type),
+                         0)) {
+        tasks_first_seen(loop, handle, task);
+        return;
+    }
+    mon_cause cause = handle->cause;
+    if (cause == MON_CAUSE_FUTURE && m->slice_start != 0 && m->slice_cause >= MON_CAUSE_TIMER) {
+        cause = m->slice_cause; /* a timer or a descriptor finished the future */
+    }
+    mon_task_ready(m, record, handle->stamp, cause, m->slice_fd);
+    handle->task = record;
+}
+
+/* The step of `record` ended at `stamp`.  Returns how long it ran. */
+static inline uint64_t
+tasks_step_ended(LoopObject *loop, mon_task *record, PyObject *callback, uint64_t stamp)
+{
+    const task_layout *layout = &loop->state->layout;
+    uint64_t ran = mon_step_end(loop->mon, record, stamp);
+    PyObject *task = tasks_of(loop->state, callback);
+    if (!record->requeued) {
+        PyObject *waiter = __builtin_expect(layout->waiter != 0, 1)
+                               ? LAYOUT_FIELD(task, layout->waiter)
+                               : tasks_waiter(loop, task);
+        if (waiter == NULL) {
+            tasks_over(loop, record, task, stamp);
+        }
+    }
+    return ran;
+}
+
+#endif /* LOOP_TASKS_H */
