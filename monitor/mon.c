@@ -2,7 +2,7 @@
 
    The loop and each reader hold a reference, and the last one frees, on
    whichever thread that is.  All else here is called on the loop's thread,
-   between two callbacks (mon_reset also inside one), while readers read. */
+   between two callbacks or inside one, while readers read. */
 #include "monitor/inside.h"
 
 #include <stdlib.h>
@@ -127,31 +127,23 @@ mon_set_level(mon *m, mon_level level)
 
 /* ---- reset -------------------------------------------------------------- */
 
-/* A reset may come from inside a callback.  What that one has run so far stays
-   the task's own, but must not be charged to the new totals when it ends. */
-static void
-reset_slice(mon *m, uint64_t now)
+/* A reset may come from inside a callback, which will be charged whole to the new
+   total when it ends.  So the total begins below zero by what it has run so far:
+   with the time up to now counted in, as readers do, it is what ran since. */
+static uint64_t
+reset_running(const mon *m, uint64_t now)
 {
-    if (m->slice_start == 0) {
-        return;
-    }
-    mon_task *t = m->slice_task;
-    if (t != NULL && t->state == MON_RUNNING) {
-        mon_seq_write_begin(&t->seq);
-        MON_BUMP(t->running, now - t->since);
-        MON_SET(t->since, now);
-        mon_seq_write_end(&t->seq);
-    }
-    MON_SET(m->slice_start, now);
+    const mon_task *t = m->slice_task;
+    bool runs = m->slice_start != 0 && (t == NULL || t->state == MON_RUNNING);
+    return runs ? m->slice_start - now : 0;
 }
 
 static void
 reset_counters(mon *m)
 {
     uint64_t *const counters[] = {
-        &m->callbacks, &m->steps,   &m->running,     &m->turns,   &m->polls,
-        &m->idle,      &m->polling, &m->gil_wait,    &m->stopped, &m->born,
-        &m->done,      &m->dropped, &m->rows_folded,
+        &m->callbacks, &m->steps,   &m->turns, &m->polls, &m->idle,    &m->polling,
+        &m->gil_wait,  &m->stopped, &m->born,  &m->done,  &m->dropped, &m->rows_folded,
     };
     for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
         MON_SET(*counters[i], 0);
@@ -172,8 +164,8 @@ void
 mon_reset(mon *m)
 {
     uint64_t now = mon_now(m);
-    reset_slice(m, now);
     reset_counters(m);
+    MON_SET(m->running, reset_running(m, now));
     reset_histograms(m);
     mon_rows_reset(m);
     mon_done_reset(m);

@@ -141,6 +141,9 @@ times_settle(times *t, const slice *s, uint64_t now)
     if (s->start != 0) {
         t->running += now - s->start;
     }
+    if ((int64_t)t->running < 0) {
+        t->running = 0; /* a reset inside the callback that has just ended: see mon.c */
+    }
 }
 
 static void
