@@ -138,13 +138,18 @@ process_measure(void)
 
 /* ---- anchors ------------------------------------------------------------ */
 
-/* Whether the clocks went different ways between the last anchor and `now`. */
+/* Whether the clocks went different ways between the last anchor and `now`.  A
+   baseline that has just begun is believed, so that a rate which was measured
+   badly is not defended for ever. */
 static bool
 clock_jumped(const mon_clock *clock, clock_pair now)
 {
     clock_pair last = {clock->anchor_ticks, clock->anchor_ns};
     if ((int64_t)(now.ticks - last.ticks) <= 0 || (int64_t)(now.ns - last.ns) <= 0) {
         return true;
+    }
+    if (last.ticks == clock->first_ticks) {
+        return false;
     }
     double change = clock_rate(last, now) / clock->ns_per_tick - 1;
     return change > clock_jump || change < -clock_jump;

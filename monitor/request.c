@@ -102,7 +102,6 @@ mon_request_answer(mon_request *r, mon_request_state state, const char *text)
     r->state = state;
     if (r->notify != NULL) {
         r->notify(r->arg);
-        r->notify = NULL;
     }
     request_unlock_unref(r);
 }
