@@ -14,6 +14,7 @@
 typedef struct ConsoleObject {
     PyObject_HEAD con_server *server; /* NULL once closed */
     PyObject *address;                /* str */
+    pid_t pid;                        /* of the process that has the thread */
 } ConsoleObject;
 
 static void
