@@ -25,6 +25,17 @@ typedef struct TimerObject TimerObject;
 typedef struct UvHandle UvHandle;
 typedef struct StreamObject StreamObject;
 
+/* What streams use of Python: nothing but object pointers (stream_type.c). */
+typedef struct stream_state {
+    PyObject *buffered_protocol;        /* asyncio.BufferedProtocol */
+    PyObject *transport_socket;         /* asyncio.trsock.TransportSocket */
+    PyObject *wake_waiter;              /* asyncio.futures._set_result_unless_cancelled */
+    PyObject *minus_one;
+    PyObject *connection_made, *connection_lost, *data_received, *eof_received;
+    PyObject *get_buffer, *buffer_updated, *pause_writing, *resume_writing;
+    PyObject *detach, *call_connection_lost, *start;
+} stream_state;
+
 /* Per-module state: no C static is mutable. */
 typedef struct loop_state {
     PyTypeObject *loop_type, *handle_type, *timer_type, *monitor_type, *console_type;
@@ -43,6 +54,7 @@ typedef struct loop_state {
     PyObject *format_callback;          /* asyncio.format_helpers._format_callback_source */
     PyObject *str_context, *str_call_exception_handler, *str_fut_waiter, *str_coro, *str_Task;
     PyObject *loop_kwnames;             /* ("loop",) */
+    stream_state streams;
 } loop_state;
 
 /* ---- uv handles embedded in Python objects (uvhandle.c) --------------------------
@@ -85,6 +97,15 @@ typedef struct loop_flush {
     void (*flush)(struct loop_flush *self);  /* must not leave an exception set */
 } loop_flush;
 
+/* What the transports keep with their loop (stream.c, write_batch.c, resolver.c). */
+typedef struct stream_room {
+    StreamObject **on_fd;               /* open streams by descriptor, borrowed */
+    size_t on_fd_size;
+    struct write_batch *spare;          /* a free list */
+    unsigned spare_count;
+    struct resolve_request *resolving;  /* name look-ups under way */
+} stream_room;
+
 typedef struct timer_heap {
     TimerObject **item;                 /* strong references */
     size_t count, capacity;
@@ -125,6 +146,7 @@ struct LoopObject {
     PyObject *kept_keys;                /* list: keeps the rows' code objects alive */
     PyObject *pollers;                  /* dict: fd -> Poller */
     UvHandle *open;                     /* the open list */
+    stream_room streams;
 
     bool uv_ready;                      /* uv_loop_init and all below have succeeded */
     uv_loop_t uv;

@@ -9,6 +9,7 @@
 #include "loop/poll.h"
 #include "loop/poller.h"
 #include "loop/report.h"
+#include "loop/resolver.h"
 #include "loop/stream.h"
 #include "loop/tasks.h"
 #include "loop/timers.h"
@@ -331,7 +332,9 @@ release(LoopObject *loop)
     if (loop->mon != NULL) {
         mon_set_waker(loop->mon, NULL, NULL);
     }
+    streams_closing(loop);
     poll_close(loop);
+    streams_free(loop);
     ring_clear(loop);
     timers_clear(loop);
     handle_free_list_clear(loop);
@@ -677,6 +680,7 @@ static PyMethodDef loop_methods[] = {
     {"_remove_writer", loop_remove_writer, METH_O, NULL},
     {"_new_monitor", loop_new_monitor, METH_NOARGS, NULL},
     STREAM_LOOP_METHODS,
+    RESOLVER_LOOP_METHODS,
     {NULL},
 };
 

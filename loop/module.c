@@ -1,5 +1,6 @@
 /* The extension module uvloupe._loop: its types and its state. */
 #include "loop/loop.h"
+#include "loop/stream.h"
 
 static PyObject *
 import_attribute(const char *module, const char *name)
@@ -95,7 +96,7 @@ module_exec(PyObject *module)
 {
     loop_state *state = PyModule_GetState(module);
     if (import_all(state) < 0 || intern_all(state) < 0 || add_types(module, state) < 0 ||
-        layout_learn(&state->layout) < 0) {
+        streams_state_init(&state->streams) < 0 || layout_learn(&state->layout) < 0) {
         return -1;
     }
     return PyModule_AddStringConstant(module, "libuv_version", uv_version_string());
@@ -116,7 +117,7 @@ module_traverse(PyObject *module, visitproc visit, void *arg)
 #define X(field) Py_VISIT(state->field);
     STATE_OBJECTS(X)
 #undef X
-    return 0;
+    return streams_state_visit(&state->streams, visit, arg);
 }
 
 static int
@@ -126,6 +127,7 @@ module_clear(PyObject *module)
 #define X(field) Py_CLEAR(state->field);
     STATE_OBJECTS(X)
 #undef X
+    streams_state_clear(&state->streams);
     return 0;
 }
 
