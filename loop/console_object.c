@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 typedef struct ConsoleObject {
-    PyObject_HEAD con_server *server; /* NULL once closed */
-    PyObject *address;                /* str */
-    pid_t pid;                        /* of the process that has the thread */
+    PyObject_HEAD
+    con_server *server; /* NULL once closed */
+    PyObject *address;  /* str */
+    pid_t pid;          /* of the process that has the thread */
 } ConsoleObject;
 
 static void

@@ -11,8 +11,9 @@
 #include <string.h>
 
 typedef struct MonitorObject {
-    PyObject_HEAD mon *mon; /* a reference; never NULL once constructed */
-    LoopObject *loop;       /* strong; NULL after tp_clear */
+    PyObject_HEAD
+    mon *mon;         /* a reference; never NULL once constructed */
+    LoopObject *loop; /* strong; NULL after tp_clear */
 } MonitorObject;
 
 PyObject *
