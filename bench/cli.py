@@ -172,11 +172,13 @@ class Bench:
             "\nMedians of all runs; ratios: how many times better, median of the rounds"
             " (smallest..largest). Echo: the server's loop thread."
         )
+        before, after = self.meta["load_before"][0], self.meta["load_after"][0]
+        print(
+            f"Load average {before:.1f} before, {after:.1f} after: this run by itself makes 1 to 2."
+        )
         share = wall_over_cpu(self.outcome.samples)
         if share is not None:
-            print(
-                f"Wall time was {share:.2f} x CPU time: 1.00 on a machine with nothing else to do."
-            )
+            print(f"Wall time was {share:.2f} x CPU time; 1.00 when no one else wants the CPU.")
         self.warn()
         for failure in self.outcome.failures:
             print(f"!!! {failure.workload} on {failure.variant}: CRASHED: {failure.why}")

@@ -75,7 +75,7 @@ def median_value(samples: Iterable[Sample], metric: Metric, variant: str) -> flo
 
 
 def pair(samples: Iterable[Sample], metric: Metric, ours: str, peer: str) -> Paired | None:
-    """The ratios of the rounds in which both ran, or None if there are none (a side of 0 makes none)."""
+    """The ratios of the rounds in which both ran and read more than 0; None if there are none."""
     if not metric.paired:
         return None
     means = round_means(samples, metric)
