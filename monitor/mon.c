@@ -115,28 +115,28 @@ mon_anchor(mon *m)
     }
 }
 
+/* What the callback under way has run so far. */
+static uint64_t
+slice_spent(const mon *m, uint64_t now)
+{
+    const mon_task *t = m->slice_task;
+    bool runs = m->slice_start != 0 && (t == NULL || t->state == MON_RUNNING);
+    return runs ? now - m->slice_start : 0;
+}
+
 void
 mon_set_level(mon *m, mon_level level)
 {
     if (level == MON_OFF && m->level != MON_OFF) {
+        uint64_t now = mon_now(m);
+        MON_BUMP(m->running, slice_spent(m, now));
         mon_slice_clear(m);
-        mon_tasks_forget(m, mon_now(m));
+        mon_tasks_forget(m, now);
     }
     MON_SET(m->level, (uint8_t)level);
 }
 
 /* ---- reset -------------------------------------------------------------- */
-
-/* A reset may come from inside a callback, which will be charged whole to the new
-   total when it ends.  So the total begins below zero by what it has run so far:
-   with the time up to now counted in, as readers do, it is what ran since. */
-static uint64_t
-reset_running(const mon *m, uint64_t now)
-{
-    const mon_task *t = m->slice_task;
-    bool runs = m->slice_start != 0 && (t == NULL || t->state == MON_RUNNING);
-    return runs ? m->slice_start - now : 0;
-}
 
 static void
 reset_counters(mon *m)
@@ -160,12 +160,15 @@ reset_histograms(mon *m)
     }
 }
 
+/* A callback under way is charged whole to the new total when it ends.  So the
+   total begins below zero, by what it has run so far: with the time up to now
+   counted in, as readers do, it is what ran since the reset. */
 void
 mon_reset(mon *m)
 {
     uint64_t now = mon_now(m);
     reset_counters(m);
-    MON_SET(m->running, reset_running(m, now));
+    MON_SET(m->running, 0 - slice_spent(m, now));
     reset_histograms(m);
     mon_rows_reset(m);
     mon_done_reset(m);

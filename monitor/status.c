@@ -24,7 +24,7 @@ record_published(const mon *m, const mon_task *t)
 {
     uint32_t chunks = MON_FOLLOW(m->chunks);
     for (uint32_t i = 0; i < chunks; i++) {
-        if (t >= m->chunk[i] && t < m->chunk[i] + MON_TASK_CHUNK) {
+        if ((uintptr_t)t - (uintptr_t)m->chunk[i] < MON_TASK_CHUNK * sizeof(*t)) {
             return true;
         }
     }
@@ -34,7 +34,7 @@ record_published(const mon *m, const mon_task *t)
 static bool
 row_published(const mon *m, const mon_row *row)
 {
-    return row != NULL && (size_t)(row - m->rows) < MON_FOLLOW(m->row_count);
+    return (uintptr_t)row - (uintptr_t)m->rows < MON_FOLLOW(m->row_count) * sizeof(*row);
 }
 
 /* The record may serve another task by now, or its step may be over: then it does
@@ -176,6 +176,23 @@ status_now(const mon *m, const slice *s, const times *t)
 
 /* ---- counts --------------------------------------------------------------- */
 
+/* The two counters belong together if the head did not move around the tail.  A
+   loop too busy for that gets the later head, and so rather too small a depth. */
+static int64_t
+ring_read(const uint64_t *ring_head, const uint64_t *ring_tail)
+{
+    uint64_t head = MON_FOLLOW(*ring_head), tail = 0;
+    for (int i = 0; i < STATUS_TRIES; i++) {
+        uint64_t before = head;
+        tail = MON_FOLLOW(*ring_tail);
+        head = MON_FOLLOW(*ring_head);
+        if (head == before) {
+            break;
+        }
+    }
+    return (int64_t)(tail - head);
+}
+
 static uint64_t
 ring_depth(const mon *m)
 {
@@ -183,8 +200,7 @@ ring_depth(const mon *m)
     int64_t depth = 0;
     pthread_mutex_lock(lock);
     if (m->ring_head != NULL && m->ring_tail != NULL) {
-        uint64_t head = MON_FOLLOW(*m->ring_head);
-        depth = (int64_t)(MON_GET(*m->ring_tail) - head);
+        depth = ring_read(m->ring_head, m->ring_tail);
     }
     pthread_mutex_unlock(lock);
     return depth > 0 ? (uint64_t)depth : 0;

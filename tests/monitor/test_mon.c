@@ -165,6 +165,34 @@ test_a_reset_from_inside_a_callback(void **state)
     mon_unref(m);
 }
 
+/* The callback went without being charged: its total may not come out below zero. */
+static void
+test_a_total_below_zero_is_nothing(void **state)
+{
+    mon *m = new_monitor();
+    mon_status s;
+    mon_call_begin(m, m->rows, mon_now(m) - mon_clock_duration(&m->clock, 3600), 0);
+    mon_reset(m);
+    mon_slice_clear(m);
+    mon_get_status(m, &s);
+    assert_near(s.running, 0, 1e-9);
+    mon_unref(m);
+}
+
+static void
+test_off_charges_the_callback_under_way(void **state)
+{
+    mon *m = new_monitor();
+    mon_status s;
+    m->started -= mon_clock_duration(&m->clock, 3600);
+    mon_call_begin(m, m->rows, m->started, 0);
+    mon_set_level(m, MON_OFF);
+    mon_get_status(m, &s);
+    assert_false(s.in_slice);
+    assert_near(s.running, 3600, 1);
+    mon_unref(m);
+}
+
 int
 main(void)
 {
@@ -175,6 +203,8 @@ main(void)
         cmocka_unit_test(test_off_forgets_the_live),
         cmocka_unit_test(test_a_reset_forgets_all_but_the_living),
         cmocka_unit_test(test_a_reset_from_inside_a_callback),
+        cmocka_unit_test(test_a_total_below_zero_is_nothing),
+        cmocka_unit_test(test_off_charges_the_callback_under_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,11 +152,36 @@ test_a_recycled_record_does_not_run(void **state)
     assert_false(status_of(m).in_slice);
     assert_ptr_equal(new_task(m, 2, "new", mon_now(m)), t);
     assert_false(status_of(m).in_slice);
-    m->slice_task = (mon_task *)&second; /* garbage is not followed */
-    m->slice_row = (mon_row *)&second;
+    mon_slice_clear(m);
+    uint64_t now = mon_now(m);
+    mon_step_begin(m, t, now);
+    mon_step_end(m, t, now); /* in no time: it still does not run */
+    assert_false(status_of(m).in_slice);
+    mon_unref(m);
+}
+
+/* What a reader finds in the words of the slice it follows only into the tables. */
+static void
+test_garbage_is_not_followed(void **state)
+{
+    mon *m = new_monitor();
+    mon_row row = {.name = "garbage"};
+    mon_task garbage = {
+        .state = MON_RUNNING, .listed = true, .row = &row, .name = "garbage"};
+    mon_run_begin(m, mon_now(m));
+    garbage.since = m->slice_start = mon_now(m);
+    m->slice_task = &garbage;
+    m->slice_row = m->rows;
+    assert_false(status_of(m).in_slice);
+    garbage.row = m->rows;
     assert_false(status_of(m).in_slice);
     m->slice_task = NULL;
+    m->slice_row = &row;
     assert_false(status_of(m).in_slice);
+    m->slice_row = m->rows + m->row_count;
+    assert_false(status_of(m).in_slice);
+    m->slice_row = m->rows;
+    assert_true(status_of(m).in_slice);
     mon_unref(m);
 }
 
@@ -243,6 +268,7 @@ main(void)
         cmocka_unit_test(test_a_step_under_way),
         cmocka_unit_test(test_a_callback_under_way),
         cmocka_unit_test(test_a_recycled_record_does_not_run),
+        cmocka_unit_test(test_garbage_is_not_followed),
         cmocka_unit_test(test_tasks_by_state),
         cmocka_unit_test(test_the_ready_ring),
         cmocka_unit_test(test_buckets),
