@@ -112,7 +112,7 @@ class SlowStep:
     """None for a plain callback."""
     task_name: str | None
     callback: str | None
-    """The qualified name of the callback, or of the coroutine that came to rest."""
+    """The qualified name of the callback, or of the task's coroutine function."""
     file: str | None
     line: int
     """Where it came to rest: after the block, not in it."""

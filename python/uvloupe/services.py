@@ -55,7 +55,7 @@ def serve(loop: Loop, address: str, token: str | None) -> None:
             _served.console = loop.monitor.start_console(address, token)
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else str(error)
-            logger.warning("no console at %s: %s; the program goes on without it", address, reason)
+            logger.warning("no console: %s; the program goes on without it", reason)
             return
         _served.loop = weakref.ref(loop)
         _served.pid = os.getpid()
