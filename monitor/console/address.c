@@ -17,7 +17,8 @@ address_port(const char *text, in_port_t *port, char *error, size_t size)
     char *end;
     long value = strtol(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || value > 65535) {
-        snprintf(error, size, "'%s' is not a port: it is a number from 0 to 65535", text);
+        snprintf(error, size, "'%.100s' is not a port: it is a number from 0 to 65535",
+                 text);
         return false;
     }
     *port = htons((in_port_t)value);
@@ -46,8 +47,8 @@ address_path(con_place *a, const char *text, char *error, size_t size)
     struct sockaddr_un *local = &a->sock.local;
     if (strlen(text) >= sizeof(local->sun_path)) {
         snprintf(error, size,
-                 "the path '%s' is too long: a Unix socket's has at most %zu bytes", text,
-                 sizeof(local->sun_path) - 1);
+                 "the path '%.100s' is too long: a Unix socket's has at most %zu bytes",
+                 text, sizeof(local->sun_path) - 1);
         return false;
     }
     local->sun_family = AF_UNIX;
@@ -72,10 +73,11 @@ address_copy(char *to, size_t size, const char *from, size_t count)
 static bool
 address_refuse(const char *text, char *error, size_t size)
 {
-    snprintf(error, size,
-             "will not listen on %s: the console listens on loopback (127.0.0.1, [::1]) "
-             "or on a Unix socket only",
-             text);
+    snprintf(
+        error, size,
+        "will not listen on %.100s: the console listens on loopback (127.0.0.1, [::1]) "
+        "or on a Unix socket only",
+        text);
     return false;
 }
 
@@ -90,7 +92,7 @@ address_v6(con_place *a, const char *text, char *error, size_t size)
     if (end == NULL || end[1] != ':' ||
         !address_copy(host, sizeof(host), text + 1, (size_t)(end - text - 1)) ||
         inet_pton(AF_INET6, host, &v6->sin6_addr) != 1) {
-        snprintf(error, size, "'%s' is not an address: [::1]:PORT is one", text);
+        snprintf(error, size, "'%.100s' is not an address: [::1]:PORT is one", text);
         return false;
     }
     if (!IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr)) {
@@ -109,19 +111,20 @@ address_v4(con_place *a, const char *text, char *error, size_t size)
     a->size = sizeof(*v4);
     if (colon != strchr(text, ':')) {
         snprintf(error, size,
-                 "'%s' is not an address: IPv6 needs brackets, as in [::1]:PORT", text);
+                 "'%.100s' is not an address: IPv6 needs brackets, as in [::1]:PORT", text);
         return false;
     }
     if (!address_copy(host, sizeof(host), text, (size_t)(colon - text))) {
-        snprintf(error, size, "'%s' is not an address: its host is too long", text);
+        snprintf(error, size, "'%.100s' is not an address: its host is too long", text);
         return false;
     }
     const char *numeric =
         *host == '\0' || strcmp(host, "localhost") == 0 ? "127.0.0.1" : host;
     if (inet_pton(AF_INET, numeric, &v4->sin_addr) != 1) {
-        snprintf(error, size,
-                 "'%s' is not an address: the host must be 127.0.0.1, [::1] or localhost",
-                 text);
+        snprintf(
+            error, size,
+            "'%.100s' is not an address: the host must be 127.0.0.1, [::1] or localhost",
+            text);
         return false;
     }
     if (ntohl(v4->sin_addr.s_addr) >> 24 != IN_LOOPBACKNET) {
@@ -145,11 +148,11 @@ con_address_parse(con_place *a, const char *text, char *error, size_t size)
         good = address_v4(a, text, error, size);
     }
     else {
-        snprintf(
-            error, size,
-            "'%s' is not an address: it is HOST:PORT, [::1]:PORT, :PORT, or a path with a "
-            "slash",
-            text);
+        snprintf(error, size,
+                 "'%.100s' is not an address: it is HOST:PORT, [::1]:PORT, :PORT, or a "
+                 "path with a "
+                 "slash",
+                 text);
         good = false;
     }
     if (good) {

@@ -142,12 +142,11 @@ const con_command con_cmd_status = {
     .name = "status",
     .usage = "",
     .brief = "what runs now, how it goes",
-    .text = "busy is inside of callbacks and steps, idle in a poll that blocks, own the "
-            "loop's\n"
-            "own work. Loop lag: how long the kernel's events waited from one poll to the "
-            "next;\n"
-            "ready delay: how long a due callback waited; step time: how long one ran; GIL "
-            "wait:\n"
-            "for the interpreter's lock after a poll; timer late: how late timers fired.\n",
+    .text =
+        "busy is inside of callbacks and steps, idle in a poll that blocks, own the\n"
+        "loop's own work. Loop lag: how long the kernel's events waited from one poll to\n"
+        "the next; ready delay: how long a due callback waited; step time: how long one\n"
+        "ran; GIL wait: for the interpreter's lock after a poll; timer late: how late\n"
+        "timers fired.\n",
     .run = status_run,
 };
