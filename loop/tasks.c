@@ -141,9 +141,8 @@ read_ending(LoopObject *loop, PyObject *task)
     return end;
 }
 
-/* A user may have renamed the task since its birth. */
-static void
-refresh_name(LoopObject *loop, mon_task *record, PyObject *task)
+void
+tasks_renamed(LoopObject *loop, mon_task *record, PyObject *task)
 {
     task_name name;
     read_name(loop, task, &name);
@@ -158,7 +157,7 @@ tasks_over(LoopObject *loop, mon_task *record, PyObject *task, uint64_t stamp)
 {
     size_t at = loop->state->layout.name;
     if (at == 0 || LAYOUT_FIELD(task, at) != record->name_key) {
-        refresh_name(loop, record, task);
+        tasks_renamed(loop, record, task);
     }
     ending end = read_ending(loop, task);
     mon_task_done(loop->mon, record, stamp, end.outcome, end.error);

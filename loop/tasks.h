@@ -9,6 +9,7 @@ void tasks_first_seen(LoopObject *loop, HandleObject *handle, PyObject *task);
 void tasks_over(LoopObject *loop, mon_task *record, PyObject *task, uint64_t stamp);
 /* A task that ran eagerly inside create_task(), which began at `began`. */
 void tasks_made(LoopObject *loop, PyObject *task, uint64_t began);
+void tasks_renamed(LoopObject *loop, mon_task *record, PyObject *task);
 /* The collector found a pending task. */
 void tasks_destroyed(LoopObject *loop, PyObject *task);
 /* The monitor comes on: takes up what asyncio.all_tasks() knows. */
@@ -54,6 +55,22 @@ tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback)
     }
     mon_task_ready(m, record, handle->stamp, cause, m->slice_fd);
     handle->task = record;
+}
+
+/* A step of `record` is about to begin: what is the task called?  Its name may come
+   after its first step was scheduled (asyncio.create_task() up to 3.12) and may
+   change at any time. */
+static inline void
+tasks_look_at_name(LoopObject *loop, mon_task *record, PyObject *callback)
+{
+    const task_layout *layout = &loop->state->layout;
+    PyObject *task = tasks_of(loop->state, callback);
+    bool same = __builtin_expect(layout->name != 0, 1)
+                    ? LAYOUT_FIELD(task, layout->name) == record->name_key
+                    : record->steps != 0;
+    if (__builtin_expect(!same, 0)) {
+        tasks_renamed(loop, record, task);
+    }
 }
 
 /* The step of `record` ended at `stamp`.  Returns how long it ran. */

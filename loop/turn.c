@@ -177,6 +177,7 @@ run_timed(LoopObject *loop, HandleObject *handle)
     running_take(&now, handle);
     MON_SET(m->slice_cause, handle->cause);
     if (task != NULL) {
+        tasks_look_at_name(loop, task, now.callback);
         mon_step_begin(m, task, began);
     }
     else {
