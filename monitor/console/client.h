@@ -113,6 +113,10 @@ bool con_terminal_init(con_client *c);
 void con_terminal_free(con_client *c);
 void con_terminal_offer(con_client *c);
 
+/* Eight bits both ways, for terminals.  In line mode telnet clients stop translating
+   the ends of their own echoed lines under it, and so it is given up there. */
+void con_terminal_binary(con_client *c, bool on);
+
 /* Raw bytes from the socket: data is added to c->in. */
 void con_terminal_receive(con_client *c, const unsigned char *bytes, size_t count);
 

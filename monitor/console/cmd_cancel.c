@@ -60,13 +60,13 @@ cancel_tick(con_client *c, con_activity *a)
         return CON_OVER;
     }
     mon_get_status(con_monitor(c), &status);
-    con_buffer_addf(out, "The loop has not answered for %s: ",
+    con_buffer_addf(out, "The loop has not answered for %s:\n",
                     con_duration_said(patience, con_patience(c)));
     con_say_holdup(out, &status);
     con_buffer_addf(out, ".\nTask %llu (", (unsigned long long)((cancel *)a)->id);
     con_say_name(out, ((cancel *)a)->name);
-    con_buffer_adds(
-        out, ") will be cancelled as soon as the loop turns, if you are still here.\n");
+    con_buffer_adds(out,
+                    ") will be cancelled as soon as it turns, if you stay till then.\n");
     a->due = INFINITY;
     return CON_LATER;
 }
@@ -164,8 +164,8 @@ const con_command con_cmd_cancel = {
     .usage = "ID",
     .brief = "cancel a task",
     .text =
-        "Asks the loop to call the task's cancel(). If the loop is held up, it is said by\n"
-        "whom after two seconds, and the task is cancelled as soon as the loop turns.\n"
-        "Ctrl-C withdraws the request, and so does leaving before the loop has taken it.\n",
+        "Asks the loop to call the task's cancel(). If the loop is held up, it is said\n"
+        "by whom after two seconds, and the task is cancelled as soon as the loop turns.\n"
+        "Ctrl-C withdraws the request; so does leaving before the loop has taken it.\n",
     .run = cancel_run,
 };

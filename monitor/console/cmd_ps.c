@@ -37,9 +37,8 @@ const con_command con_cmd_ps = {
         "  --sort COLUMN  id, state, name, coroutine, age, running, ready, awaiting,\n"
         "                 steps or longest; running if not given. Figures: largest first\n"
         "  -n N           how many, 20 if not given\n"
-        "A task is running inside of a step, ready when it is due and waits for the loop,\n"
-        "awaiting when it waits for anything else: the three add up to its age. longest "
-        "is\n"
-        "its longest step: as long as that nothing else could run.\n",
+        "A task is running inside of a step, ready when it is due and waits for the\n"
+        "loop, awaiting when it waits for anything else: the three add up to its age.\n"
+        "longest is its longest step: for so long nothing else could run.\n",
     .run = ps_run,
 };

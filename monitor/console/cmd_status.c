@@ -45,8 +45,12 @@ static void
 status_loop(con_buffer *out, const mon_status *s)
 {
     char phase[CON_UNIT], uptime[CON_UNIT];
-    con_buffer_addf(out, "loop    up %s, %s for %s, clock %s\n",
-                    con_duration(uptime, s->uptime), mon_phase_name(s->phase),
+    con_buffer_addf(out, "loop    up %s, ", con_duration(uptime, s->uptime));
+    if (s->stopped > s->uptime / 1000) {
+        status_share(out, "stopped", s->stopped, s);
+        con_buffer_adds(out, " of it, ");
+    }
+    con_buffer_addf(out, "%s for %s, clock %s\n", mon_phase_name(s->phase),
                     con_duration(phase, s->in_phase), s->clock_source);
     if (s->level == MON_OFF) {
         con_buffer_adds(out, "        the monitor is off: the figures stand still\n");
@@ -61,7 +65,6 @@ status_time(con_buffer *out, const mon_status *s)
     status_share(out, ", GIL wait", s->gil_wait, s);
     status_share(out, ", polling", s->polling, s);
     status_share(out, ", own", s->own, s);
-    status_share(out, ", stopped", s->stopped, s);
     con_buffer_addc(out, '\n');
 }
 
@@ -72,22 +75,22 @@ status_counts(con_buffer *out, const mon_status *s)
     status_count(out, "counts  ", s->turns, "turns");
     status_count(out, ", ", s->polls, "polls");
     status_count(out, ", ", s->callbacks, "callbacks");
-    status_count(out, ", ", s->steps, "steps");
-    status_count(out, ", ", s->slow, "slow");
-    con_buffer_addf(out, " (over %s)\n", con_duration_said(threshold, s->slow_threshold));
+    status_count(out, ", ", s->steps, "steps\n");
+    status_count(out, "slow    ", s->slow, "over");
+    con_buffer_addf(out, " %s\n", con_duration_said(threshold, s->slow_threshold));
 }
 
 static void
 status_tasks(con_buffer *out, const mon_status *s)
 {
+    status_count(out, "ready   ", s->ready_depth, "callbacks are due now\n");
     status_count(out, "tasks   ", s->live, "live:");
     status_count(out, " ", s->awaiting, "awaiting");
     status_count(out, ", ", s->ready, "ready");
-    status_count(out, ", ", s->in_step, "running");
-    status_count(out, "; ", s->born, "born");
+    status_count(out, ", ", s->in_step, "running\n");
+    status_count(out, "        ", s->born, "born");
     status_count(out, ", ", s->done, "done");
     status_count(out, ", ", s->dropped, "dropped\n");
-    status_count(out, "ready   ", s->ready_depth, "callbacks are due now\n");
     if (s->rows_folded > 0) {
         status_count(out, "        ", s->rows_folded,
                      "kinds of coroutines and callbacks are counted as \"other\"\n");

@@ -240,12 +240,11 @@ const con_command con_cmd_top = {
     .name = "top",
     .usage = "[-n N] [--sort COLUMN] [-f TEXT] [-i SECONDS]",
     .brief = "the busiest tasks, live",
-    .text =
-        "  -n N           how many; as many as fit if not given\n"
-        "  --sort COLUMN  as for ps, and busy, which is taken if none is given\n"
-        "  -f TEXT        only tasks whose name, coroutine or state contains TEXT\n"
-        "  -i SECONDS     between two looks, 0.1 to 3600; 1 if not given\n"
-        "busy is the share of the time since the last look that a task spent running, and\n"
-        "of its whole life in the first frame. Any key ends it.\n",
+    .text = "  -n N           how many; as many as fit if not given\n"
+            "  --sort COLUMN  as for ps, and busy, which is taken if none is given\n"
+            "  -f TEXT        only tasks whose name, coroutine or state contains TEXT\n"
+            "  -i SECONDS     between two looks, 0.1 to 3600; 1 if not given\n"
+            "busy is the share of the time since the last look that a task spent running;\n"
+            "in the first frame, of its whole life. Any key ends it.\n",
     .run = top_run,
 };

@@ -48,6 +48,9 @@ contact_settle(con_client *c, con_kind kind, bool greet)
     if (kind != CON_PLAIN && !c->offered) {
         con_terminal_offer(c);
     }
+    if (kind != CON_PLAIN) {
+        con_terminal_binary(c, kind == CON_TERMINAL);
+    }
     con_session_begin(c, greet);
 }
 
@@ -60,6 +63,7 @@ contact_change(con_client *c)
     }
     else if (!c->echo && c->kind == CON_TERMINAL) {
         c->kind = CON_LINE;
+        con_terminal_binary(c, false);
     }
 }
 

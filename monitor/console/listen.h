@@ -9,7 +9,7 @@
 typedef struct con_listener {
     int fd;
     con_place address; /* with the real port */
-    dev_t device;        /* of a Unix socket's file */
+    dev_t device;      /* of a Unix socket's file */
     ino_t inode;
 } con_listener;
 

@@ -234,6 +234,13 @@ con_terminal_offer(con_client *c)
     }
 }
 
+void
+con_terminal_binary(con_client *c, bool on)
+{
+    telnet_negotiate(c->telnet, on ? TELNET_WILL : TELNET_WONT, TELNET_TELOPT_BINARY);
+    telnet_negotiate(c->telnet, on ? TELNET_DO : TELNET_DONT, TELNET_TELOPT_BINARY);
+}
+
 bool
 con_terminal_init(con_client *c)
 {

@@ -43,11 +43,10 @@ test_the_culprit_is_named_and_the_answer_comes_late(void **state)
     mon_step_begin(s.m, busy, mon_now(s.m));
     peer p = join_terminal(&s);
     SAY(&p, "cancel 2\r\0");
-    expect(
-        &p,
-        "will be cancelled as soon as the loop turns, if you are still here.\r\nuvloupe> ");
+    expect(&p,
+           "will be cancelled as soon as it turns, if you stay till then.\r\nuvloupe> ");
     assert_holds(heard(&p),
-                 "The loop has not answered for 300 ms: Task-99 (report) has been "
+                 "The loop has not answered for 300 ms:\r\nTask-99 (report) has been "
                  "running for ");
     assert_holds(heard(&p), " at /srv/app/main.py:42.\r\nTask 2 (Task-2) will be");
     SAY(&p, "stat");
@@ -73,7 +72,7 @@ test_a_script_is_told_and_goes_on(void **state)
     shutdown(p.fd, SHUT_WR);
     expect_end(&p);
     assert_holds(heard(&p),
-                 "The loop has not answered for 300 ms: it has not been running for ");
+                 "The loop has not answered for 300 ms:\nit has not been running for ");
     assert_holds(heard(&p), "1 of 3 tasks");
     leave(&p);
     assert_null(mon_request_take(s.m)); /* leaving has withdrawn it */

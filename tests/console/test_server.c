@@ -217,9 +217,8 @@ test_status_in_numbers(void **state)
     peer p = join(&s);
     SAY(&p, "status\nquit\n");
     expect_end(&p);
-    assert_holds(heard(&p),
-                 "tasks   5 live: 5 awaiting, 0 ready, 0 running; 5 born, 0 done, "
-                 "0 dropped\n");
+    assert_holds(heard(&p), "tasks   5 live: 5 awaiting, 0 ready, 0 running\n        5 "
+                            "born, 0 done, 0 dropped\n");
     assert_lacks(heard(&p), "now  ");
     for (const char *line = heard(&p); *line != '\0'; line = strchr(line, '\n') + 1) {
         assert_true(strcspn(line, "\n") <= 80);
