@@ -39,7 +39,7 @@ slice_open(LoopObject *loop, PyObject *callable, mon_cause cause, int fd)
     if (!loop->timed || m->slice_start != 0) {
         return false;
     }
-    mon_row *row = callable != NULL ? rows_of(loop, callable) : &m->rows[0];
+    mon_row *row = callable != NULL ? rows_of(loop, callable) : &m->rows[MON_ROW_OTHER_CALLBACK];
     uint64_t now = mon_now(m);
     MON_SET(m->slice_cause, (uint8_t)cause);
     MON_SET(m->slice_fd, fd);

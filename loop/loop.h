@@ -54,6 +54,7 @@ typedef struct loop_state {
     PyObject *format_callback;          /* asyncio.format_helpers._format_callback_source */
     PyObject *str_context, *str_call_exception_handler, *str_fut_waiter, *str_coro, *str_Task;
     PyObject *loop_kwnames;             /* ("loop",) */
+    PyObject *context_kwnames;          /* the ("context",) that _asyncio passes, once seen */
     stream_state streams;
 } loop_state;
 
@@ -125,6 +126,8 @@ struct LoopObject {
     uint64_t stamp;                     /* ticks: the last boundary between callbacks */
     uint64_t report_ticks;              /* a callback longer than this is looked at */
     uint64_t timers_due;                /* ticks: when to look at the timers; UINT64_MAX: none */
+    uint64_t due_slice, due_stamp;      /* turn.c: what plain callbacks' due times share */
+    unsigned due_shared;
     loop_flush *flush_first;
     HandleObject *free_handles;
     loop_state *state;

@@ -17,15 +17,13 @@
 
 /* ---- keywords and debug checks ---------------------------------------------------- */
 
-/* The value of the one keyword `context`, borrowed; NULL if it is None or absent. */
+/* The value of the one keyword `context`, borrowed; NULL if it is None or absent.  Each
+   caller passes one and the same tuple of names again and again, above all _asyncio: the
+   last good one is remembered, and comparing pointers is enough. */
 static int
-take_context(LoopObject *loop, PyObject *const *values, PyObject *kwnames, const char *method,
-             PyObject **context)
+take_context_slowly(LoopObject *loop, PyObject *const *values, PyObject *kwnames,
+                    const char *method, PyObject **context)
 {
-    *context = NULL;
-    if (kwnames == NULL) {
-        return 0;
-    }
     for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kwnames); i++) {
         PyObject *name = PyTuple_GET_ITEM(kwnames, i);
         if (name != loop->state->str_context &&
@@ -35,8 +33,24 @@ take_context(LoopObject *loop, PyObject *const *values, PyObject *kwnames, const
             return -1;
         }
         *context = values[i] == Py_None ? NULL : values[i];
+        Py_XSETREF(loop->state->context_kwnames, Py_NewRef(kwnames));
     }
     return 0;
+}
+
+static inline int
+take_context(LoopObject *loop, PyObject *const *values, PyObject *kwnames, const char *method,
+             PyObject **context)
+{
+    *context = NULL;
+    if (kwnames == NULL) {
+        return 0;
+    }
+    if (kwnames == loop->state->context_kwnames) {
+        *context = values[0] == Py_None ? NULL : values[0];
+        return 0;
+    }
+    return take_context_slowly(loop, values, kwnames, method, context);
 }
 
 static int
@@ -496,7 +510,6 @@ loop_set_level(LoopObject *loop, mon_level level)
     if ((mon_level)m->level == level) {
         return 0;
     }
-    mon_slice_clear(m);
     loop->timed = false;
     forget_tasks(loop);
     mon_set_level(m, level);

@@ -108,7 +108,8 @@ module_exec(PyObject *module)
     X(monitor_type) X(console_type) X(layout.step_type) X(future_type) X(task_type)            \
     X(partial_type) X(base_loop_type) X(tasks_module) X(format_callback) X(extract_stack)      \
     X(asyncio_logger) X(gaierror) X(handle_repr_info) X(logger) X(str_context)                 \
-    X(str_call_exception_handler) X(str_fut_waiter) X(str_coro) X(str_Task) X(loop_kwnames)
+    X(str_call_exception_handler) X(str_fut_waiter) X(str_coro) X(str_Task) X(loop_kwnames) \
+    X(context_kwnames)
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)

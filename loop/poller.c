@@ -4,6 +4,7 @@
    that goes: users close the descriptor right after remove_reader().  The handles run
    in place, inside the poll, for as often as the descriptor is ready. */
 #include "loop/poller.h"
+#include "loop/stream.h"
 
 typedef struct PollerObject {
     UvHandle base;
@@ -71,6 +72,9 @@ poller_find(LoopObject *loop, PyObject *key)
 static PollerObject *
 poller_new(LoopObject *loop, PyObject *key, int fd)
 {
+    if (stream_check_fd(loop, fd) < 0) {
+        return NULL;
+    }
     PyTypeObject *type = loop->state->poller_type;
     PollerObject *self = (PollerObject *)type->tp_alloc(type, 0);
     if (self == NULL) {

@@ -37,7 +37,7 @@ rows_of(LoopObject *loop, PyObject *callable)
             callable = PyObject_GetAttrString(callable, "func");
             if (callable == NULL) {
                 PyErr_Clear();
-                return &loop->mon->rows[0];
+                return &loop->mon->rows[MON_ROW_OTHER_CALLBACK];
             }
             Py_DECREF(callable); /* the partial keeps it */
             key = rows_key(callable);

@@ -55,6 +55,18 @@ stream_on_fd(LoopObject *loop, int fd)
     return fd >= 0 && (size_t)fd < room->on_fd_size ? room->on_fd[fd] : NULL;
 }
 
+int
+stream_check_fd(LoopObject *loop, int fd)
+{
+    StreamObject *stream = stream_on_fd(loop, fd);
+    if (stream != NULL && !stream->closing) {
+        PyErr_Format(PyExc_RuntimeError, "File descriptor %d is used by transport %R", fd,
+                     stream);
+        return -1;
+    }
+    return 0;
+}
+
 void
 streams_closing(LoopObject *loop)
 {

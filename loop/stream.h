@@ -45,6 +45,7 @@ struct StreamObject {
     bool closing;
     bool protocol_paused; /* by its pause_writing() */
     bool attached;        /* it was open, and connection_lost() has not run */
+    bool allocating;      /* between alloc and read: libuv must not be stopped */
     bool refused;         /* the last alloc gave no buffer on purpose */
 
     PyObject *protocol;           /* NULL after connection_lost() */
@@ -134,6 +135,8 @@ void stream_drop_gathered(StreamObject *self);
 
 /* The open stream on a descriptor, borrowed, or NULL. */
 StreamObject *stream_on_fd(LoopObject *loop, int fd);
+/* RuntimeError and -1 if a transport that is not closing has the descriptor. */
+int stream_check_fd(LoopObject *loop, int fd);
 
 int streams_state_init(stream_state *state);
 int streams_state_visit(stream_state *state, visitproc visit, void *arg);

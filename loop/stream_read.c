@@ -12,6 +12,13 @@
 static const char READ_FAILED[] = "Fatal read error on socket transport";
 static const char GET_BUFFER_FAILED[] = "Fatal error: protocol.get_buffer() call failed.";
 
+static bool
+stream_wants_data(const StreamObject *self)
+{
+    return self->started && !self->paused && !self->closing && !self->eof_received &&
+           uvhandle_is_open(&self->base);
+}
+
 /* ---- a BufferedProtocol's buffer ------------------------------------------------ */
 
 static void
@@ -35,7 +42,7 @@ stream_get_buffer(StreamObject *self)
     if (buffer == NULL) {
         return -1;
     }
-    if (!current || !self->reading) {
+    if (!current || !stream_wants_data(self)) {
         /* The protocol paused, closed or replaced itself instead. */
         Py_DECREF(buffer);
         self->refused = true;
@@ -69,6 +76,7 @@ on_alloc(uv_handle_t *uv, size_t Py_UNUSED(suggested), uv_buf_t *buf)
     }
     gil_take(self->base.loop);
     Py_INCREF(self);
+    self->allocating = true;
     if (stream_get_buffer(self) < 0) {
         self->refused = true;
         stream_fatal(self, GET_BUFFER_FAILED);
@@ -181,12 +189,13 @@ on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf)
 
     if (nread <= 0) {
         self->burst = 0;
-        if (self->view.obj == NULL && (nread == 0 || self->refused)) {
+        if (!self->allocating && (nread == 0 || self->refused)) {
             return; /* nothing after all: the lock is not needed */
         }
     }
     gil_take(self->base.loop);
     Py_INCREF(self);
+    self->allocating = false;
     if (nread > 0) {
         stream_on_data(self, buf, nread);
     }
@@ -196,8 +205,11 @@ on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf)
             stream_fatal(self, "Fatal error: protocol.eof_received() call failed.");
         }
     }
-    else if (nread < 0) {
+    else if (nread < 0 && !self->refused) {
         error_from_uv((int)nread);
+        stream_fatal(self, READ_FAILED);
+    }
+    if (stream_sync_reading(self) < 0) {
         stream_fatal(self, READ_FAILED);
     }
     Py_DECREF(self);
@@ -208,11 +220,10 @@ on_read(uv_stream_t *uv, ssize_t nread, const uv_buf_t *buf)
 int
 stream_sync_reading(StreamObject *self)
 {
-    bool wanted = self->started && !self->paused && !self->closing && !self->eof_received &&
-                  uvhandle_is_open(&self->base);
+    bool wanted = stream_wants_data(self);
 
-    if (wanted == self->reading) {
-        return 0;
+    if (wanted == self->reading || self->allocating) {
+        return 0; /* on_read() looks again */
     }
     self->reading = wanted;
     int status = wanted ? uv_read_start(&self->uv.stream, on_alloc, on_read)

@@ -69,7 +69,8 @@ stream_take_socket(StreamObject *self, PyObject *sock)
     int family, proto;
     int fd = PyObject_AsFileDescriptor(sock);
 
-    if (fd < 0 || stream_int_attribute(sock, "family", &family) < 0 ||
+    if (fd < 0 || stream_check_fd(self->base.loop, fd) < 0 ||
+        stream_int_attribute(sock, "family", &family) < 0 ||
         stream_int_attribute(sock, "proto", &proto) < 0) {
         return -1;
     }

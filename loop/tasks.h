@@ -31,15 +31,11 @@ tasks_of(const loop_state *state, PyObject *callback)
     return NULL;
 }
 
-/* A callback became due at handle->stamp: if it is a task's step, so did the task. */
+/* A step of `task` became due at handle->stamp, and so did the task. */
 static inline void
-tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback)
+tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback, PyObject *task)
 {
     mon *m = loop->mon;
-    PyObject *task = tasks_of(loop->state, callback);
-    if (task == NULL) {
-        return;
-    }
     mon_task *record = mon_task_find(m, task);
     /* A first step for an address that has a record, and does not run: the task that
        had it died unnoticed. */

@@ -7,7 +7,9 @@
    boundaries of callbacks tell when that is, so knowing it costs nothing.
 
    One stamp serves two neighbours: the end of a callback is the beginning of the
-   next.  With the monitor off a stamp is taken at each eighth callback only. */
+   next.  Brief plain callbacks share a slice (probe.h): it stays open from one to the
+   next, and is closed by a step, another callback, a poll or the end.  With the
+   monitor off a stamp is taken at each eighth callback only. */
 #include "loop/turn.h"
 #include "loop/poll.h"
 #include "loop/report.h"
@@ -49,6 +51,26 @@ ring_clear(LoopObject *loop)
     }
 }
 
+/* When a callback became due.  A task's step is stamped exactly.  Of plain callbacks the
+   first that a slice schedules is, and each eighth after that; those between take the
+   stamp of the one before. */
+static inline void
+stamp_due(LoopObject *loop, HandleObject *handle, PyObject *callback)
+{
+    PyObject *task = tasks_of(loop->state, callback);
+    if (task != NULL) {
+        handle->stamp = mon_now(loop->mon);
+        tasks_scheduled(loop, handle, callback, task);
+        return;
+    }
+    if (loop->due_slice != loop->stamp || ++loop->due_shared >= MON_SHARE) {
+        loop->due_slice = loop->stamp;
+        loop->due_shared = 0;
+        loop->due_stamp = mon_now(loop->mon);
+    }
+    handle->stamp = loop->due_stamp;
+}
+
 HandleObject *
 turn_schedule(LoopObject *loop, PyObject *callback, PyObject *const *args, Py_ssize_t nargs,
               PyObject *context, mon_cause cause)
@@ -65,8 +87,7 @@ turn_schedule(LoopObject *loop, PyObject *callback, PyObject *const *args, Py_ss
     }
     handle->cause = (uint8_t)cause;
     if (loop->timed) {
-        handle->stamp = mon_now(loop->mon);
-        tasks_scheduled(loop, handle, callback);
+        stamp_due(loop, handle, callback);
     }
     ring_push(loop, (HandleObject *)Py_NewRef((PyObject *)handle));
     return handle;
@@ -166,24 +187,87 @@ run_untimed(LoopObject *loop, HandleObject *handle)
     Py_DECREF(now.callback);
 }
 
+/* A slice ended: says so if it was slow.  `callback` may be NULL. */
+static inline void
+ended(LoopObject *loop, PyObject *callback, uint64_t began, uint64_t ran)
+{
+    if (__builtin_expect(ran > loop->report_ticks, 0)) {
+        report_slow(loop, callback, began, loop->stamp);
+    }
+}
+
+void
+turn_close_slice(LoopObject *loop)
+{
+    mon *m = loop->mon;
+    uint64_t began = m->slice_start;
+    if (loop->timed && began != 0 && m->slice_task == NULL) {
+        loop->stamp = mon_now(m);
+        uint64_t ran = mon_call_end(m, loop->stamp);
+        ended(loop, NULL, began, ran);
+        mon_slice_clear(m);
+    }
+}
+
+/* Opens the slice of a step or a plain callback, or joins the one that is open. */
+static inline void
+slice_begin(LoopObject *loop, HandleObject *handle, PyObject *callback)
+{
+    mon *m = loop->mon;
+    mon_row *row = handle->task == NULL ? rows_of(loop, callback) : NULL;
+    if (m->slice_start != 0) {
+        if (row != NULL && mon_call_joins(m, row)) {
+            mon_call_join(m, row, loop->stamp > handle->stamp ? loop->stamp - handle->stamp : 0);
+            return;
+        }
+        turn_close_slice(loop);
+    }
+    uint64_t now = loop->stamp;
+    MON_SET(m->slice_cause, handle->cause);
+    if (row == NULL) {
+        mon_step_begin(m, handle->task, now);
+    }
+    else {
+        mon_call_begin(m, row, now, now > handle->stamp ? now - handle->stamp : 0);
+    }
+}
+
+/* The callback returned: ends its slice, unless brief callbacks may go on sharing it. */
+static inline void
+slice_end(LoopObject *loop, mon_task *task, PyObject *callback)
+{
+    mon *m = loop->mon;
+    uint64_t began = m->slice_start;
+    uint64_t ran;
+    if (__builtin_expect(began == 0, 0)) {
+        return; /* the monitor was switched off meanwhile */
+    }
+    if (task == NULL) {
+        if (mon_call_shares(m) && !loop->debug) {
+            return;
+        }
+        loop->stamp = mon_now(m);
+        ran = mon_call_end(m, loop->stamp);
+    }
+    else {
+        if (__builtin_expect(task->state != MON_RUNNING, 0)) {
+            return; /* switched off and on */
+        }
+        loop->stamp = mon_now(m);
+        ran = tasks_step_ended(loop, task, callback, loop->stamp);
+    }
+    ended(loop, callback, began, ran);
+    MON_SET(m->slice_start, 0);
+}
+
 static inline void
 run_timed(LoopObject *loop, HandleObject *handle)
 {
-    mon *m = loop->mon;
-    uint64_t began = loop->stamp;
     mon_task *task = handle->task;
     running now;
 
     running_take(&now, handle);
-    MON_SET(m->slice_cause, handle->cause);
-    if (task != NULL) {
-        tasks_look_at_name(loop, task, now.callback);
-        mon_step_begin(m, task, began);
-    }
-    else {
-        uint64_t waited = began > handle->stamp ? began - handle->stamp : 0;
-        mon_call_begin(m, rows_of(loop, now.callback), began, waited);
-    }
+    slice_begin(loop, handle, now.callback);
     PyObject *result = running_call(&now);
     if (__builtin_expect(result == NULL, 0)) {
         running_failed(loop, handle, &now);
@@ -195,21 +279,7 @@ run_timed(LoopObject *loop, HandleObject *handle)
     if (loop->flush_first != NULL) {
         loop_flush_all(loop);
     }
-    /* The monitor may have been switched off, or on, by what just ran. */
-    if (__builtin_expect(m->slice_start == began, 1)) {
-        uint64_t ended = mon_now(m);
-        uint64_t ran;
-        loop->stamp = ended;
-        if (task != NULL) {
-            ran = tasks_step_ended(loop, task, now.callback, ended);
-        }
-        else {
-            ran = mon_call_end(m, ended);
-        }
-        if (__builtin_expect(ran > loop->report_ticks, 0)) {
-            report_slow(loop, now.callback, began, ended);
-        }
-    }
+    slice_end(loop, task, now.callback);
     Py_DECREF(now.callback);
 }
 
@@ -241,6 +311,7 @@ one_turn(LoopObject *loop)
     while (loop->head != end && loop->fatal == NULL) {
         run_next(loop);
         if (__builtin_expect(loop->stamp >= loop->poll_due, 0)) {
+            turn_close_slice(loop);
             poll_run(loop, false);
         }
     }
@@ -271,6 +342,7 @@ turn_run(LoopObject *loop)
     }
     do {
         if (loop->head == loop->tail || loop->stamp >= loop->poll_due) {
+            turn_close_slice(loop);
             poll_run(loop, loop->head == loop->tail && !loop->stopping);
         }
         if (loop->stamp >= loop->timers_due && timers_fire(loop) < 0) {
@@ -278,6 +350,7 @@ turn_run(LoopObject *loop)
         }
         one_turn(loop);
     } while (!loop->stopping && loop->fatal == NULL);
+    turn_close_slice(loop);
     result = raise_fatal(loop);
     mon_run_end(loop->mon, mon_now(loop->mon));
     return result;

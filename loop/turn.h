@@ -32,6 +32,9 @@ void ring_clear(LoopObject *loop);
 HandleObject *turn_schedule(LoopObject *loop, PyObject *callback, PyObject *const *args,
                             Py_ssize_t nargs, PyObject *context, mon_cause cause);
 
+/* Ends a slice that brief callbacks share, if one is open. */
+void turn_close_slice(LoopObject *loop);
+
 /* Turns until stop() or a KeyboardInterrupt/SystemExit.  0, or -1 with it set. */
 int turn_run(LoopObject *loop);
 

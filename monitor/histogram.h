@@ -26,14 +26,21 @@ mon_histogram_index(uint64_t value)
     return (shift << 3) + (unsigned)(value >> shift);
 }
 
+/* Counts a value whose sum is kept elsewhere. */
 static inline void
-mon_histogram_add(mon_histogram *h, uint64_t value)
+mon_histogram_tally(mon_histogram *h, uint64_t value)
 {
     MON_BUMP(h->bucket[mon_histogram_index(value)], 1);
-    MON_BUMP(h->sum, value);
     if (__builtin_expect(value > h->max, 0)) {
         MON_SET(h->max, value);
     }
+}
+
+static inline void
+mon_histogram_add(mon_histogram *h, uint64_t value)
+{
+    mon_histogram_tally(h, value);
+    MON_BUMP(h->sum, value);
 }
 
 /* The smallest value that falls into bucket `index`. */

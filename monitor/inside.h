@@ -7,9 +7,6 @@
 #include <stdint.h>
 #include "monitor/probe.h"
 
-/* The first two rows take what has no row of its own, one for each kind. */
-enum { MON_ROW_OTHER, MON_ROW_OTHER_CALLBACK, MON_ROWS_FIXED };
-
 /* Each pair makes and frees one part of a monitor; -1 when out of memory. */
 int mon_rows_init(mon *m);
 void mon_rows_free(mon *m);

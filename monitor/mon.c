@@ -103,6 +103,7 @@ mon_set_slow(mon *m, double seconds)
 {
     mon_set_double(&m->slow_seconds, seconds);
     MON_SET(m->slow_ticks, mon_clock_duration(&m->clock, seconds));
+    m->brief_ticks = mon_clock_duration(&m->clock, MON_BRIEF_SECONDS);
 }
 
 void

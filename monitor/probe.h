@@ -14,7 +14,14 @@
        ready + running + awaiting == done - born
 
    holds to the tick.  One stamp serves two neighbours: the end of one callback
-   is the beginning of the next. */
+   is the beginning of the next.
+
+   A stamp costs about a tenth of an empty callback, so plain callbacks (never the
+   steps of tasks) that have proved brief share them: up to MON_SHARE consecutive
+   calls of one brief callback are one slice, timed as a whole and counted each.  A
+   callback is brief while it stays under MON_BRIEF_SECONDS; the first slice that
+   takes longer ends that, and its excess counts as one call's.  So sharing blurs a
+   plain callback's times by some microseconds, and hides nothing. */
 #ifndef MON_PROBE_H
 #define MON_PROBE_H
 
@@ -33,7 +40,13 @@ enum {
     MON_ROWS = 4096,          /* coroutine and callback rows; the first two are "other" */
     MON_DONE_KEPT = 1000,     /* finished tasks that stay listed */
     MON_SLOW_KEPT = 256,      /* slow steps that stay listed */
+    MON_SHARE = 8,            /* calls of a brief callback that share one slice */
+    MON_BRIEF_AFTER = 32,     /* short slices in a row that make a callback brief */
 };
+#define MON_BRIEF_SECONDS 2e-6
+
+/* The rows that exist from the start: whatever has no row of its own. */
+enum { MON_ROW_OTHER, MON_ROW_OTHER_CALLBACK, MON_ROWS_FIXED };
 
 /* The totals of one coroutine function or one callback.  Rows are never freed
    nor moved while the monitor lives, and name and file never change, so any
@@ -42,6 +55,7 @@ typedef struct mon_row {
     const void *key;          /* identity only: a code object, a method table, a type */
     mon_row_kind kind;
     int line;
+    uint32_t brief;           /* short slices in a row, up to MON_BRIEF_AFTER */
     const char *name;
     const char *file;
     uint64_t calls;           /* tasks born, or calls of the callback */
@@ -97,7 +111,9 @@ struct mon {
     uint64_t slice_start;     /* when the current callback began; 0 between callbacks */
     mon_task *slice_task;     /* whose step it is, or NULL for a plain callback */
     mon_row *slice_row;       /* its coroutine function or callback */
+    uint32_t slice_calls;     /* how many calls of a plain callback are in it */
     uint64_t slow_ticks;      /* a callback longer than this is slow */
+    uint64_t brief_ticks;     /* a plain callback shorter than this is brief */
     const void *last_key;     /* a one-entry cache before the rows' index */
     mon_row *last_row;
     uint8_t level;            /* mon_level */
@@ -115,6 +131,7 @@ struct mon {
     uint64_t turn_start;      /* when the last poll ended; 0 before the first */
     mon_clock clock;
 
+    /* Of the first two the sums are kept elsewhere: `running`, and the rows' `ready`. */
     mon_histogram step_time, ready_delay, loop_lag, poll_time, gil_time, timer_late;
 
     /* At the birth and the end of a task. */
@@ -308,7 +325,7 @@ mon_step_begin(mon *m, mon_task *t, uint64_t stamp)
     mon_seq_write_end(&t->seq);
     t->requeued = false;
     MON_BUMP(t->row->ready, delay);
-    mon_histogram_add(&m->ready_delay, delay);
+    mon_histogram_tally(&m->ready_delay, delay);
     MON_SET(m->slice_task, t);
     MON_SET(m->slice_row, t->row);
     MON_SET(m->slice_start, stamp);
@@ -338,7 +355,7 @@ mon_step_end(mon *m, mon_task *t, uint64_t stamp)
     }
     MON_BUMP(m->steps, 1);
     MON_BUMP(m->running, ran);
-    mon_histogram_add(&m->step_time, ran);
+    mon_histogram_tally(&m->step_time, ran);
     return ran;
 }
 
@@ -346,26 +363,63 @@ mon_step_end(mon *m, mon_task *t, uint64_t stamp)
 static inline void
 mon_call_begin(mon *m, mon_row *row, uint64_t stamp, uint64_t delay)
 {
-    mon_histogram_add(&m->ready_delay, delay);
+    mon_histogram_tally(&m->ready_delay, delay);
     MON_BUMP(row->ready, delay);
+    m->slice_calls = 1;
     MON_SET(m->slice_task, NULL);
     MON_SET(m->slice_row, row);
     MON_SET(m->slice_start, stamp);
 }
 
+/* The slice is open, and the next call of `row` may go into it. */
+static inline bool
+mon_call_joins(mon *m, const mon_row *row)
+{
+    return row == m->slice_row && m->slice_start != 0;
+}
+
+static inline void
+mon_call_join(mon *m, mon_row *row, uint64_t delay)
+{
+    mon_histogram_tally(&m->ready_delay, delay);
+    MON_BUMP(row->ready, delay);
+    m->slice_calls++;
+}
+
+/* The call that just ended need not end its slice. */
+static inline bool
+mon_call_shares(const mon *m)
+{
+    return m->slice_calls < MON_SHARE && m->slice_row->brief >= MON_BRIEF_AFTER;
+}
+
+/* The slice of a plain callback ends.  Returns how long its longest call took. */
 static inline uint64_t
 mon_call_end(mon *m, uint64_t stamp)
 {
     mon_row *row = m->slice_row;
     uint64_t ran = stamp - m->slice_start;
-    MON_BUMP(row->calls, 1);
+    uint32_t calls = m->slice_calls;
+    MON_BUMP(row->calls, calls);
     MON_BUMP(row->running, ran);
+    MON_BUMP(m->callbacks, calls);
+    MON_BUMP(m->running, ran);
+    if (__builtin_expect(ran < calls * m->brief_ticks, 1)) {
+        row->brief += row->brief < MON_BRIEF_AFTER;
+        ran /= calls;
+        MON_BUMP(m->step_time.bucket[mon_histogram_index(ran)], calls - 1);
+    }
+    else {
+        row->brief = 0;
+        if (calls > 1) { /* one of them took it all but for a brief time each */
+            ran -= (calls - 1) * (m->brief_ticks / 2);
+            MON_BUMP(m->step_time.bucket[mon_histogram_index(m->brief_ticks / 2)], calls - 1);
+        }
+    }
     if (ran > row->longest) {
         MON_SET(row->longest, ran);
     }
-    MON_BUMP(m->callbacks, 1);
-    MON_BUMP(m->running, ran);
-    mon_histogram_add(&m->step_time, ran);
+    mon_histogram_tally(&m->step_time, ran);
     return ran;
 }
 
