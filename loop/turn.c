@@ -225,6 +225,7 @@ slice_begin(LoopObject *loop, HandleObject *handle, PyObject *callback)
     uint64_t now = loop->stamp;
     MON_SET(m->slice_cause, handle->cause);
     if (row == NULL) {
+        tasks_look_at_name(loop, handle->task, callback);
         mon_step_begin(m, handle->task, now);
     }
     else {
