@@ -3,19 +3,17 @@
    The console's thread never needs the interpreter, and starting and stopping
    it may take milliseconds, so both happen with the interpreter's lock given up.
    The object stops its console when it is closed or finalized, whichever comes
-   first.  In a forked child it only lets go: the thread is the parent's, and so is
-   a Unix socket's file. */
+   first; con_stop() knows a forked child, where the thread and a Unix socket's
+   file are the parent's. */
 #include "loop/monitor_object.h"
 #include "monitor/console/console.h"
 
 #include <errno.h>
-#include <unistd.h>
 
 typedef struct ConsoleObject {
     PyObject_HEAD
     con_server *server; /* NULL once closed */
     PyObject *address;  /* str */
-    pid_t pid;          /* of the process that has the thread */
 } ConsoleObject;
 
 static void
@@ -23,7 +21,7 @@ console_stop(ConsoleObject *self)
 {
     con_server *server = self->server;
     self->server = NULL; /* first: another thread may call close() meanwhile */
-    if (server != NULL && self->pid == getpid()) {
+    if (server != NULL) {
         Py_BEGIN_ALLOW_THREADS con_stop(server);
         Py_END_ALLOW_THREADS
     }
