@@ -411,11 +411,20 @@ session_step(con_client *c, double now)
     return true;
 }
 
+/* Who sends a thousand commands at once must not keep the others waiting, nor
+   con_stop: after some milliseconds it is their turn. */
 void
 con_session_run(con_client *c, double now)
 {
+    static const double share = 0.005;
+    double began = con_now();
+    c->unheard = false;
     while (session_step(c, now)) {
         con_session_deliver(c);
+        if (con_now() - began > share) {
+            c->unheard = true;
+            break;
+        }
     }
     con_session_deliver(c);
 }
@@ -444,6 +453,9 @@ double
 con_session_due(const con_client *c)
 {
     double due = c->activity != NULL ? c->activity->due : INFINITY;
+    if (c->unheard) {
+        return 0;
+    }
     return c->paused > 0 ? fmin(due, c->paused) : due;
 }
 

@@ -61,11 +61,16 @@ serve_at(served *s, const char *address, const char *token)
     }
 }
 
+/* Its limits may be changed until it is served. */
+static inline served
+new_served(void)
+{
+    return (served){.m = new_monitor(), .limits = quick_limits()};
+}
+
 static inline void
 serve(served *s, const char *token)
 {
-    s->m = new_monitor();
-    s->limits = quick_limits();
     serve_at(s, "127.0.0.1:0", token);
 }
 

@@ -4,7 +4,7 @@
 static void
 test_a_script_is_answered_in_plain_text(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 30);
     peer p = join(&s);
@@ -23,9 +23,9 @@ test_a_script_is_answered_in_plain_text(void **state)
 static void
 test_a_whole_line_is_answered_at_once(void **state)
 {
-    served s;
+    served s = new_served();
+    s.limits.offer = s.limits.plain = 30;
     serve(&s, NULL);
-    s.limits.offer = s.limits.plain = 30; /* read by the server from here on */
     peer p = join(&s);
     double began = con_now();
     SAY(&p, "ps\r\n");
@@ -38,7 +38,7 @@ test_a_whole_line_is_answered_at_once(void **state)
 static void
 test_a_half_closed_client_is_answered_in_full(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join(&s);
@@ -55,7 +55,7 @@ test_a_half_closed_client_is_answered_in_full(void **state)
 static void
 test_a_silent_half_close_ends(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     shutdown(p.fd, SHUT_WR);
@@ -68,7 +68,7 @@ test_a_silent_half_close_ends(void **state)
 static void
 test_silence_is_greeted_without_a_prompt(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     expect(&p, "help lists the commands\n");
@@ -83,7 +83,7 @@ test_silence_is_greeted_without_a_prompt(void **state)
 static void
 test_early_bytes_are_kept(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p, "p");
@@ -105,12 +105,12 @@ test_early_bytes_are_kept(void **state)
 static void
 test_the_offers(void **state)
 {
-    served s;
+    served s = new_served();
     static const char offers[] =
         "\xFF\xFB\x01\xFF\xFB\x03\xFF\xFB\x00\xFF\xFD\x03\xFF\xFD\x1F"
         "\xFF\xFD\x18\xFF\xFD\x00";
-    serve(&s, NULL);
     s.limits.plain = 30;
+    serve(&s, NULL);
     peer p = join(&s);
     while (con_buffer_used(&p.got) < sizeof(offers) - 1) {
         assert_true(hear(&p, 5));
@@ -123,7 +123,7 @@ test_the_offers(void **state)
 static void
 test_a_terminal_is_greeted_and_prompted(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p, TELNET_YES);
@@ -137,7 +137,7 @@ test_a_terminal_is_greeted_and_prompted(void **state)
 static void
 test_who_refuses_echo_gets_lines(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p, "\xFF\xFE\x01\xFF\xFE\x03");
@@ -159,7 +159,7 @@ test_who_refuses_echo_gets_lines(void **state)
 static void
 test_a_late_answer_still_makes_a_terminal(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     expect(&p, "help lists");
@@ -172,7 +172,7 @@ test_a_late_answer_still_makes_a_terminal(void **state)
 static void
 test_linemode_is_refused(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p, "\xFF\xFB\x22\xFF\xFD\x06");

@@ -31,7 +31,7 @@ test_a_taken_port(void **state)
 {
     char error[256], want[256];
     int code;
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     assert_null(try_start(s.m, con_address(s.server), error, sizeof(error), &code));
     assert_int_equal(code, EADDRINUSE);
@@ -81,7 +81,7 @@ test_ipv6(void **state)
 static void
 test_a_unix_socket_is_its_owners_alone(void **state)
 {
-    served s = {.m = new_monitor(), .limits = quick_limits()};
+    served s = new_served();
     char path[128];
     struct stat file;
     mode_t before = umask(0);
@@ -103,7 +103,7 @@ test_a_unix_socket_is_its_owners_alone(void **state)
 static void
 test_a_stale_file_is_replaced(void **state)
 {
-    served s = {.m = new_monitor(), .limits = quick_limits()};
+    served s = new_served();
     char path[128];
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     temporary(path, sizeof(path));
@@ -123,7 +123,7 @@ test_a_stale_file_is_replaced(void **state)
 static void
 test_a_live_one_is_not(void **state)
 {
-    served s = {.m = new_monitor(), .limits = quick_limits()};
+    served s = new_served();
     char path[128], error[256];
     int code;
     struct stat file;
@@ -169,7 +169,7 @@ test_a_file_that_is_not_ours_any_more_is_kept(void **state)
 static void
 test_descriptors_are_closed_on_exec(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     expect(&p, "help lists");

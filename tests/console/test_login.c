@@ -4,7 +4,7 @@
 static void
 test_a_script_gives_it_first(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, "secret");
     peer p = join(&s);
     SAY(&p, "secret\nps\nquit\n");
@@ -18,7 +18,7 @@ test_a_script_gives_it_first(void **state)
 static void
 test_a_terminal_is_asked(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, "secret");
     peer p = join(&s);
     SAY(&p, TELNET_YES);
@@ -36,7 +36,7 @@ test_a_terminal_is_asked(void **state)
 static void
 test_wrong_ones_are_slowed_down_and_end(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, "secret");
     peer p = join(&s);
     double began = con_now();
@@ -52,9 +52,9 @@ test_wrong_ones_are_slowed_down_and_end(void **state)
 static void
 test_others_are_served_meanwhile(void **state)
 {
-    served s;
-    serve(&s, "secret");
+    served s = new_served();
     s.limits.login_delay = 5;
+    serve(&s, "secret");
     peer slow = join(&s), quick = join(&s);
     SAY(&slow, "wrong\nsecret\n");
     expect(&slow, "not the token");
@@ -70,7 +70,7 @@ test_others_are_served_meanwhile(void **state)
 static void
 test_the_second_try_counts(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, "secret");
     peer p = join(&s);
     SAY(&p, TELNET_YES);
@@ -85,9 +85,9 @@ test_the_second_try_counts(void **state)
 static void
 test_there_is_not_for_ever(void **state)
 {
-    served s;
-    serve(&s, "secret");
+    served s = new_served();
     s.limits.login = 0.3;
+    serve(&s, "secret");
     peer p = join(&s);
     expect_end(&p);
     assert_holds(heard(&p), "token: ");

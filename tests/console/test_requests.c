@@ -16,7 +16,7 @@ answer(served *s, mon_request_state state, const char *text)
 static void
 test_the_answer_is_printed_in_order(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join(&s);
@@ -35,7 +35,7 @@ test_the_answer_is_printed_in_order(void **state)
 static void
 test_the_culprit_is_named_and_the_answer_comes_late(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     mon_task *busy = new_task(s.m, new_row(s.m, 5, "report"), 99, "Task-99");
@@ -64,7 +64,7 @@ test_the_culprit_is_named_and_the_answer_comes_late(void **state)
 static void
 test_a_script_is_told_and_goes_on(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join(&s);
@@ -82,9 +82,9 @@ test_a_script_is_told_and_goes_on(void **state)
 static void
 test_interrupt_withdraws(void **state)
 {
-    served s;
-    serve(&s, NULL);
+    served s = new_served();
     s.limits.request = 30;
+    serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join_terminal(&s);
     SAY(&p, "cancel 2\r\0ps\r\0");
@@ -101,7 +101,7 @@ test_interrupt_withdraws(void **state)
 static void
 test_a_closed_loop(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     mon_set_waker(s.m, NULL, NULL);
@@ -116,7 +116,7 @@ test_a_closed_loop(void **state)
 static void
 test_an_ended_task(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 1);
     mon_task_done(s.m, mon_task_find(s.m, key_of(1)), mon_now(s.m), MON_RESULT, NULL);
@@ -131,9 +131,9 @@ test_an_ended_task(void **state)
 static void
 test_stopping_while_one_waits(void **state)
 {
-    served s;
-    serve(&s, NULL);
+    served s = new_served();
     s.limits.request = 30;
+    serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join(&s);
     SAY(&p, "cancel 2\n");

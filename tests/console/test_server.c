@@ -9,7 +9,7 @@
 static void
 test_many_at_once(void **state)
 {
-    served s;
+    served s = new_served();
     peer peers[CON_CLIENTS];
     serve(&s, NULL);
     fill_monitor(s.m, 50);
@@ -56,7 +56,7 @@ play_loop(void *arg)
 static void
 test_reading_while_the_loop_writes(void **state)
 {
-    served s;
+    served s = new_served();
     bool stop = false;
     pthread_t thread;
     serve(&s, NULL);
@@ -77,9 +77,9 @@ test_reading_while_the_loop_writes(void **state)
 static void
 test_stopping_with_clients_of_all_kinds(void **state)
 {
-    served s;
-    serve(&s, NULL);
+    served s = new_served();
     s.limits.request = 30;
+    serve(&s, NULL);
     fill_monitor(s.m, 5000);
     peer silent = join(&s), plain = join(&s), terminal = join_terminal(&s), deaf = join(&s);
     SAY(&plain, "cancel 3\n");
@@ -97,6 +97,29 @@ test_stopping_with_clients_of_all_kinds(void **state)
     leave(&plain);
     leave(&terminal);
     leave(&deaf);
+}
+
+/* A thousand slow commands of one client do not keep another waiting. */
+static void
+test_everyone_has_a_turn(void **state)
+{
+    served s = new_served();
+    serve(&s, NULL);
+    fill_monitor(s.m, 20000);
+    peer greedy = join(&s), modest = join(&s);
+    for (int i = 0; i < 1000; i++) {
+        SAY(&greedy, "ps -f nothing\n");
+    }
+    expect(&greedy, "0 of 0 tasks");
+    double began = con_now();
+    SAY(&modest, "ps -n 1\n");
+    expect(&modest, "1 of 20000 tasks");
+    assert_true(con_now() - began < 1);
+    con_stop(s.server);
+    assert_true(con_now() - began < 2);
+    mon_unref(s.m);
+    leave(&greedy);
+    leave(&modest);
 }
 
 static size_t
@@ -117,7 +140,7 @@ test_starting_and_stopping_often(void **state)
 {
     size_t before = open_descriptors();
     for (int i = 0; i < 100; i++) {
-        served s;
+        served s = new_served();
         serve(&s, i % 2 ? "token" : NULL);
         peer p = join(&s);
         if (i % 3 == 0) {
@@ -143,7 +166,7 @@ on_signal(int number)
 static void
 test_signals_are_not_taken(void **state)
 {
-    served s;
+    served s = new_served();
     sigset_t before, after;
     pthread_sigmask(SIG_SETMASK, NULL, &before);
     serve(&s, NULL);
@@ -166,7 +189,7 @@ test_signals_are_not_taken(void **state)
 static void
 test_stopping_in_a_child(void **state)
 {
-    served s = {.m = new_monitor(), .limits = quick_limits()};
+    served s = new_served();
     char folder[] = "/tmp/uvloupe-test-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/console", folder);
@@ -191,7 +214,7 @@ test_stopping_in_a_child(void **state)
 static void
 test_an_idle_server_uses_no_processor(void **state)
 {
-    served s;
+    served s = new_served();
     struct timespec before, after;
     serve(&s, NULL);
     peer p = join_terminal(&s), plain = join(&s);
@@ -211,7 +234,7 @@ test_an_idle_server_uses_no_processor(void **state)
 static void
 test_status_in_numbers(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 5);
     peer p = join(&s);
@@ -230,7 +253,7 @@ test_status_in_numbers(void **state)
 static void
 test_slow_steps_are_listed(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     uint64_t now = mon_now(s.m), second = mon_clock_duration(&s.m->clock, 1);
     mon_slow_report step = {now - 3 * second,
@@ -264,6 +287,7 @@ main(void)
         cmocka_unit_test(test_many_at_once),
         cmocka_unit_test(test_reading_while_the_loop_writes),
         cmocka_unit_test(test_stopping_with_clients_of_all_kinds),
+        cmocka_unit_test(test_everyone_has_a_turn),
         cmocka_unit_test(test_starting_and_stopping_often),
         cmocka_unit_test(test_signals_are_not_taken),
         cmocka_unit_test(test_stopping_in_a_child),

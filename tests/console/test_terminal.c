@@ -4,7 +4,7 @@
 static void
 test_keys_are_echoed_and_lines_run(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "p");
@@ -20,7 +20,7 @@ test_keys_are_echoed_and_lines_run(void **state)
 static void
 test_ends_of_lines(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     static const char *const ends[] = {"\r", "\r\n", "\n", "\r"};
@@ -41,7 +41,7 @@ test_ends_of_lines(void **state)
 static void
 test_interrupt_and_end(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "nonsense\x03");
@@ -59,7 +59,7 @@ test_interrupt_and_end(void **state)
 static void
 test_history_and_completion(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "ps -n 1\r\0");
@@ -81,7 +81,7 @@ test_history_and_completion(void **state)
 static void
 test_the_window_is_followed(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join_terminal(&s);
@@ -99,7 +99,7 @@ test_the_window_is_followed(void **state)
 static void
 test_colours(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "xyzzy\r\0");
@@ -111,7 +111,7 @@ test_colours(void **state)
 static void
 test_a_dumb_terminal_gets_no_codes(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 3);
     peer p = join(&s);
@@ -130,7 +130,7 @@ test_a_dumb_terminal_gets_no_codes(void **state)
 static void
 test_an_unnamed_terminal_gets_no_colours(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p, "\xFF\xFD\x01\xFF\xFD\x03\xFF\xFC\x18");
@@ -145,7 +145,7 @@ test_an_unnamed_terminal_gets_no_colours(void **state)
 static void
 test_evil_names_do_not_reach_the_screen(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     new_task(s.m, new_row(s.m, 1, "co\033]0;title\007ro"), 1, "na\033[2Jme");
     peer p = join_terminal(&s);
@@ -161,7 +161,7 @@ test_evil_names_do_not_reach_the_screen(void **state)
 static void
 test_are_you_there(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "\xFF\xF6");
@@ -174,7 +174,7 @@ test_are_you_there(void **state)
 static void
 test_modes_may_change(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "\xFF\xFE\x01");
@@ -194,7 +194,7 @@ test_modes_may_change(void **state)
 static void
 test_errors_are_clear(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p,

@@ -17,7 +17,7 @@ frames(peer *p)
 static void
 test_frames_come_until_a_key(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 100);
     peer p = join_terminal(&s);
@@ -39,7 +39,7 @@ test_frames_come_until_a_key(void **state)
 static void
 test_a_frame_fits_the_window(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 100);
     peer p = join_terminal(&s);
@@ -61,7 +61,7 @@ test_a_frame_fits_the_window(void **state)
 static void
 test_plain_clients_get_one_frame(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     fill_monitor(s.m, 100);
     peer p = join(&s);
@@ -78,7 +78,7 @@ test_plain_clients_get_one_frame(void **state)
 static void
 test_bad_options(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join(&s);
     SAY(&p, "top -i 0\ntop --sort x\ntop -f\nquit\n");
@@ -95,7 +95,7 @@ test_bad_options(void **state)
 static void
 test_frames_are_left_out_for_who_does_not_read(void **state)
 {
-    served s = {.m = new_monitor(), .limits = quick_limits()};
+    served s = new_served();
     char folder[] = "/tmp/uvloupe-test-XXXXXX", path[64];
     assert_non_null(mkdtemp(folder));
     snprintf(path, sizeof(path), "%s/console", folder);
@@ -120,7 +120,7 @@ test_frames_are_left_out_for_who_does_not_read(void **state)
 static void
 test_stopping_leaves_the_screen(void **state)
 {
-    served s;
+    served s = new_served();
     serve(&s, NULL);
     peer p = join_terminal(&s);
     SAY(&p, "top\r\0");
