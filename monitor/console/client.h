@@ -61,6 +61,7 @@ struct con_client {
     con_edit edit;
     con_lines lines;
     uint64_t lines_seen;
+    bool greeted;           /* a plain client that was silent: a person with nc */
     bool unheard;           /* input was left for the next turn */
     double paused;          /* input waits until then */
     unsigned failures;      /* wrong tokens */

@@ -32,7 +32,7 @@ con_out(con_client *c)
 size_t
 con_width(const con_client *c)
 {
-    return c->kind == CON_PLAIN ? 0 : (size_t)c->columns;
+    return c->kind == CON_PLAIN && !c->greeted ? 0 : (size_t)c->columns;
 }
 
 size_t
@@ -134,6 +134,7 @@ session_greet(con_client *c)
 void
 con_session_begin(con_client *c, bool greet)
 {
+    c->greeted = greet;
     if (greet && c->stage == CON_OPEN) {
         session_greet(c);
     }

@@ -18,7 +18,7 @@ con_buffer *con_out(con_client *c);
 void con_error(con_client *c, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-size_t con_width(const con_client *c); /* 0: no window, print as wide as it gets */
+size_t con_width(const con_client *c); /* 0: a script, print as wide as it gets */
 size_t con_height(const con_client *c);
 bool con_screen(const con_client *c); /* a terminal that can be drawn on */
 bool con_colour(const con_client *c);

@@ -70,10 +70,16 @@ test_silence_is_greeted_without_a_prompt(void **state)
 {
     served s = new_served();
     serve(&s, NULL);
+    fill_monitor(s.m, 3);
+    new_task(s.m, new_row(s.m, 1, "Server.handle_connection.<locals>.reader"), 500,
+             "a long name");
     peer p = join(&s);
     expect(&p, "help lists the commands\n");
     SAY(&p, "ps\n");
-    expect(&p, "0 tasks\n");
+    expect(&p, "4 tasks\n");
+    for (const char *line = heard(&p); *line != '\0'; line = strchr(line, '\n') + 1) {
+        assert_true(strcspn(line, "\n") <= 80); /* a person's window, as far as we know */
+    }
     assert_lacks(heard(&p), "uvloupe> ");
     assert_lacks(heard(&p), "\033");
     leave(&p);
