@@ -38,9 +38,11 @@ tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback, PyOb
     mon *m = loop->mon;
     mon_task *record = mon_task_find(m, task);
     /* A first step for an address that has a record, and does not run: the task that
-       had it died unnoticed. */
+       had it died unnoticed.  Not so if the record has never stepped and awaits: then
+       the monitor came on inside the step that now yields (tasks_take_up). */
     if (__builtin_expect(record == NULL || (record->state != MON_RUNNING &&
-                                            Py_TYPE(callback) == loop->state->layout.step_type),
+                                            Py_TYPE(callback) == loop->state->layout.step_type &&
+                                            (record->steps != 0 || record->state == MON_READY)),
                          0)) {
         tasks_first_seen(loop, handle, task);
         return;
