@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import argparse
 import atexit
+import builtins
+import importlib.machinery
 import math
 import os
 import runpy
 import sys
+import types
+import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -127,14 +131,33 @@ def _run_script(script: str, arguments: list[str]) -> int:
         print(f"uvloupe run: can't open file {script!r}: no such file", file=sys.stderr)
         return _USAGE_ERROR
     sys.argv[:] = [script, *arguments]
-    if os.path.isfile(script) and script.endswith((".py", ".pyc")):
-        sys.path[0] = os.path.dirname(os.path.realpath(script))
-    runpy.run_path(script, run_name="__main__")
+    path = os.path.abspath(script)
+    if os.path.isdir(path) or path.endswith(".pyc") or zipfile.is_zipfile(path):
+        if not sys.flags.safe_path:
+            del sys.path[0]
+        runpy.run_path(path, run_name="__main__")
+        return 0
+    if not sys.flags.safe_path:
+        sys.path[0] = os.path.dirname(os.path.realpath(path))
+    _exec_source(path)
     return 0
+
+
+def _exec_source(path: str) -> None:
+    """Run a source file as __main__, and leave it there, as ``python`` does: threads and
+    atexit callbacks may still look for it."""
+    loader = importlib.machinery.SourceFileLoader("__main__", path)
+    module = types.ModuleType("__main__")
+    module.__file__ = path
+    module.__loader__ = loader
+    module.__builtins__ = builtins  # type: ignore[attr-defined]
+    sys.modules["__main__"] = module
+    exec(loader.source_to_code(loader.get_data(path), path), module.__dict__)
 
 
 def _run_module(module: str, arguments: list[str]) -> int:
     sys.argv[:] = ["-m", *arguments]
-    sys.path[0] = os.getcwd()
+    if not sys.flags.safe_path:
+        sys.path[0] = os.getcwd()
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     return 0
