@@ -26,14 +26,17 @@ typedef struct delayed {
     uint64_t ticks;
 } delayed;
 
-/* The ready callbacks and the due timers that could have run while this one did. */
+/* The ready callbacks and the due timers that could have run while this one did.  Who
+   waited for less than a millisecond (what the callback scheduled on its way out) was not
+   kept from anything. */
 static delayed
 count_delayed(LoopObject *loop, uint64_t began, uint64_t ended)
 {
     delayed sum = {0, 0};
+    uint64_t least = mon_clock_duration(&loop->mon->clock, 1e-3);
     for (uint64_t i = loop->head; i != loop->tail; i++) {
         const HandleObject *handle = loop->ring[i & loop->mask];
-        if (handle->cancelled || handle->stamp >= ended) {
+        if (handle->cancelled || handle->stamp + least > ended) {
             continue;
         }
         sum.count++;
