@@ -1,13 +1,22 @@
 """The C extension.  Users see it through Loop, Monitor and Console."""
 
-import asyncio
 from typing import Any, final
 
 libuv_version: str
 
-class Loop(asyncio.AbstractEventLoop):
+class Loop:
+    """The C half of uvloupe.Loop.  What it overrides has the types of BaseEventLoop."""
+
     def _new_monitor(self) -> Monitor: ...
     def _close_native(self) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...
+
+class Stream:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def __getattr__(self, name: str) -> Any: ...
+
+class Listener:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     def __getattr__(self, name: str) -> Any: ...
 
 @final

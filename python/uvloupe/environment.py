@@ -17,8 +17,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 __all__ = ["Settings", "choose", "read", "settings"]
 
@@ -54,7 +55,7 @@ def _read_text(text: str) -> str:
     return text
 
 
-_KNOWN = {
+_KNOWN: dict[str, tuple[str, Callable[[str], Any]]] = {
     "UVLOUPE_MONITOR": ("monitor", _read_monitor),
     "UVLOUPE_SLOW": ("slow_threshold", _read_slow),
     "UVLOUPE_CONSOLE": ("console", _read_text),

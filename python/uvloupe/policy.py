@@ -19,7 +19,7 @@ with warnings.catch_warnings():
     _Base = asyncio.DefaultEventLoopPolicy
 
 
-class EventLoopPolicy(_Base):  # type: ignore[valid-type, misc]
+class EventLoopPolicy(_Base):
     """asyncio's own policy with uvloupe's loops: ``asyncio.set_event_loop_policy()``."""
 
     def new_event_loop(self) -> Loop:
