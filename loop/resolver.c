@@ -3,6 +3,7 @@
    A request belongs to its loop's list from its start to libuv's callback, which
    always comes: loop.close() cancels what no thread has begun and waits for the rest.
    A request holds its future; the loop outlives it. */
+#define _GNU_SOURCE 1 /* EAI_ADDRFAMILY, EAI_NODATA */
 #include "loop/resolver.h"
 
 #include <netdb.h>
@@ -121,24 +122,22 @@ resolve_settle(resolve_request *self, const char *method, PyObject *value)
     }
     PyObject *result = done == Py_True
                            ? Py_NewRef(Py_None)
-                           : PyObject_CallMethod(self->future, method, "O", value);
+                           : PyObject_CallMethod(self->future, method, "(O)", value);
     Py_DECREF(done);
     Py_XDECREF(result);
     return result == NULL ? -1 : 0;
 }
 
-/* Ends a request with a value (stolen; NULL: the exception that is set), or a failure. */
+/* Ends a request with what it found or failed with (stolen; NULL: the exception that is
+   set, which cannot be passed on). */
 static void
-resolve_end(resolve_request *self, int status, PyObject *value)
+resolve_end(resolve_request *self, bool failed, PyObject *value)
 {
     LoopObject *loop = self->loop;
-    const char *method = status < 0 ? "set_exception" : "set_result";
 
-    if (status < 0) {
-        Py_XSETREF(value, resolver_error(loop, status));
-    }
     loop_slice_begin(loop, NULL, MON_CAUSE_IO, -1);
-    if (value == NULL || resolve_settle(self, method, value) < 0) {
+    if (value == NULL ||
+        resolve_settle(self, failed ? "set_exception" : "set_result", value) < 0) {
         loop_report(loop, "A name look-up could not be answered", NULL, NULL, NULL);
     }
     loop_slice_end(loop);
@@ -183,7 +182,8 @@ on_addrinfo(uv_getaddrinfo_t *req, int status, struct addrinfo *found)
         resolve_free(self);
     }
     else {
-        resolve_end(self, status, status < 0 ? NULL : addrinfo_list(found));
+        resolve_end(self, status < 0,
+                    status < 0 ? resolver_error(self->loop, status) : addrinfo_list(found));
     }
     uv_freeaddrinfo(found);
 }
@@ -198,25 +198,14 @@ on_nameinfo(uv_getnameinfo_t *req, int status, const char *host, const char *ser
         resolve_free(self);
     }
     else {
-        resolve_end(self, status, status < 0 ? NULL : Py_BuildValue("ss", host, service));
+        resolve_end(self, status < 0,
+                    status < 0 ? resolver_error(self->loop, status)
+                               : Py_BuildValue("ss", host, service));
     }
 }
 
 /* ---- starting
  * ---------------------------------------------------------------------------- */
-
-/* The request is libuv's, or failed at once: the future either way. */
-static PyObject *
-resolve_started(resolve_request *self, int status)
-{
-    PyObject *future = Py_NewRef(self->future);
-    if (status < 0) {
-        /* libuv refuses what getaddrinfo() would not find. */
-        bool name = status == UV_EINVAL || status == UV_ENAMETOOLONG;
-        resolve_end(self, name ? UV_EAI_NONAME : status, NULL);
-    }
-    return future;
-}
 
 /* None or bytes without a zero in them, borrowed. */
 static int
@@ -224,6 +213,24 @@ resolver_text(PyObject *object, char **text)
 {
     *text = NULL;
     return object == Py_None ? 0 : PyBytes_AsStringAndSize(object, text, NULL);
+}
+
+/* libuv refuses names that cannot exist, such as "".  What is wrong with one is then
+   getaddrinfo()'s to say, which with AI_NUMERICHOST asks nobody. */
+static PyObject *
+resolver_refused(LoopObject *loop, int status, const char *host, const char *service,
+                 const struct addrinfo *hints)
+{
+    if (status != UV_EINVAL && status != UV_ENAMETOOLONG) {
+        return resolver_error(loop, status);
+    }
+    struct addrinfo numeric = *hints, *found = NULL;
+    numeric.ai_flags |= AI_NUMERICHOST;
+    int eai = getaddrinfo(host, service, &numeric, &found);
+    if (eai == 0) {
+        freeaddrinfo(found);
+    }
+    return resolver_gaierror(loop, eai != 0 ? eai : EAI_NONAME);
 }
 
 PyObject *
@@ -246,8 +253,13 @@ loop_getaddrinfo(PyObject *op, PyObject *args)
     if (self == NULL) {
         return NULL;
     }
-    return resolve_started(self, uv_getaddrinfo(&loop->uv, &self->uv.addrinfo, on_addrinfo,
-                                                host, service, &hints));
+    PyObject *future = Py_NewRef(self->future);
+    int status =
+        uv_getaddrinfo(&loop->uv, &self->uv.addrinfo, on_addrinfo, host, service, &hints);
+    if (status < 0) {
+        resolve_end(self, true, resolver_refused(loop, status, host, service, &hints));
+    }
+    return future;
 }
 
 /* As socket.getnameinfo() reads its argument: a numeric host, which tells the family. */
@@ -321,6 +333,11 @@ loop_getnameinfo(PyObject *op, PyObject *args)
     if (self == NULL) {
         return NULL;
     }
-    return resolve_started(self, uv_getnameinfo(&loop->uv, &self->uv.nameinfo, on_nameinfo,
-                                                (struct sockaddr *)&storage, flags));
+    PyObject *future = Py_NewRef(self->future);
+    int status = uv_getnameinfo(&loop->uv, &self->uv.nameinfo, on_nameinfo,
+                                (struct sockaddr *)&storage, flags);
+    if (status < 0) {
+        resolve_end(self, true, resolver_error(loop, status));
+    }
+    return future;
 }

@@ -276,7 +276,7 @@ stream_fail_empty_waiter(StreamObject *self)
         PyObject *error = PyObject_CallFunction(PyExc_ConnectionError, "s",
                                                 "Connection is closed by peer");
         if (error != NULL) {
-            result = PyObject_CallMethod(waiter, "set_exception", "O", error);
+            result = PyObject_CallMethod(waiter, "set_exception", "(O)", error);
             Py_DECREF(error);
         }
     }

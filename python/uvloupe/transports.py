@@ -246,6 +246,15 @@ class TransportsMixin(_Base):
             if resume_reading:
                 transp.resume_reading()
 
+    _sock_sendfile_native = unix_events._UnixSelectorEventLoop._sock_sendfile_native
+    _sock_sendfile_native_impl = unix_events._UnixSelectorEventLoop._sock_sendfile_native_impl
+    _sock_sendfile_update_filepos = (
+        unix_events._UnixSelectorEventLoop._sock_sendfile_update_filepos
+    )
+    _sock_add_cancellation_callback = (
+        unix_events._UnixSelectorEventLoop._sock_add_cancellation_callback
+    )
+
     # -- names ----------------------------------------------------------------------
 
     async def getaddrinfo(
