@@ -359,7 +359,7 @@ stream_force_close(StreamObject *self, PyObject *exception)
     if (self->conn_lost != 0) {
         return 0;
     }
-    stream_drop_gathered(self);
+    stream_send_last(self);
     self->closing = true;
     if (stream_sync_reading(self) < 0) {
         return -1;

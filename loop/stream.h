@@ -130,6 +130,7 @@ stream_write_idle(const StreamObject *self)
     return self->batch == NULL && self->in_flight == 0;
 }
 void stream_drop_gathered(StreamObject *self);
+void stream_send_last(StreamObject *self);
 
 /* ---- for the loop --------------------------------------------------------------- */
 

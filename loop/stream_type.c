@@ -193,7 +193,7 @@ stream_repr(PyObject *op)
                                                 : "",
                                 self->fd, self->reading ? "polling" : "idle",
                                 self->in_flight > 0 ? "polling" : "idle",
-                                open ? stream_write_size(self) : (size_t)0);
+                                stream_write_size(self));
 }
 
 static PyObject *

@@ -30,7 +30,7 @@ size_t
 stream_write_size(const StreamObject *self)
 {
     size_t size = self->batch != NULL ? self->batch->bytes : 0;
-    if (self->in_flight > 0) {
+    if (self->in_flight > 0 && self->conn_lost == 0 && uvhandle_is_open(&self->base)) {
         size += uv_stream_get_write_queue_size(&self->uv.stream);
     }
     return size;
@@ -98,6 +98,18 @@ stream_flush_now(StreamObject *self)
     if (stream_push(self) < 0) {
         stream_fatal(self, WRITE_FAILED);
     }
+}
+
+/* asyncio has offered to the kernel what was written before abort(), so do we; what is
+   not taken is dropped, and errors have come too late. */
+void
+stream_send_last(StreamObject *self)
+{
+    write_batch *batch = self->batch;
+    if (batch != NULL && self->in_flight == 0 && uvhandle_is_open(&self->base)) {
+        (void)uv_try_write(&self->uv.stream, batch->buffer, batch->count);
+    }
+    stream_drop_gathered(self);
 }
 
 void
