@@ -246,7 +246,7 @@ tasks_take_up(LoopObject *loop)
     if (tasks == NULL) {
         return -1;
     }
-    uint64_t now = mon_now(loop->mon);
+    uint64_t now = loop->stamp;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tasks); i++) {
         PyObject *task = PyList_GET_ITEM(tasks, i);
         if (PyObject_TypeCheck(task, (PyTypeObject *)loop->state->task_type)) {

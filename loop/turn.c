@@ -297,8 +297,8 @@ run_next(LoopObject *loop)
         }
         else {
             run_untimed(loop, handle);
-            if ((loop->head & (UNTIMED_STAMP_EVERY - 1)) == 0) {
-                loop->stamp = mon_now(loop->mon);
+            if ((loop->head & (UNTIMED_STAMP_EVERY - 1)) == 0 || loop->timed) {
+                loop->stamp = mon_now(loop->mon); /* timed: it has just been switched on */
             }
         }
     }
