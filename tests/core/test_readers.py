@@ -24,7 +24,7 @@ def test_reader(loop, pair):
     got = []
 
     def readable(tag):
-        got.append((tag, a.recv(100)))
+        got.append((tag, a.recv(1)))
         if len(got) == 3:
             loop.stop()
 

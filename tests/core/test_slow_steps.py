@@ -96,23 +96,24 @@ def test_a_reader(loop):
 
 
 def test_data_received(loop):
+    received = loop.create_future()
+
     class Slow(asyncio.Protocol):
         def data_received(self, data):
             time.sleep(0.11)
-            loop.stop()
+            received.set_result(None)
 
     async def main():
         server = await loop.create_server(Slow, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
         writer.write(b"x")
-        return server, writer
+        await received
+        writer.close()
+        server.close()
 
-    server, writer = loop.run_until_complete(main())
-    loop.run_forever()
+    loop.run_until_complete(main())
     (slow,) = loop.monitor.slow_steps()
     assert slow.callback.endswith("Slow.data_received") and slow.cause == "io"
-    writer.close()
-    server.close()
 
 
 def test_whom_it_delayed(loop):
