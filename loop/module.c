@@ -138,6 +138,25 @@ module_free(void *module)
     (void)module_clear((PyObject *)module);
 }
 
+/* Which fields of a Task were found: for the tests, and for bug reports. */
+static PyObject *
+module_layout(PyObject *module, PyObject *Py_UNUSED(ignored))
+{
+    const task_layout *layout = &((loop_state *)PyModule_GetState(module))->layout;
+    return Py_BuildValue("{sN sN sN sN sN sN sN}", "step", PyBool_FromLong(layout->step_task != 0),
+                         "wakeup", PyBool_FromLong(layout->wakeup != NULL), "waiter",
+                         PyBool_FromLong(layout->waiter != 0), "coro",
+                         PyBool_FromLong(layout->coro != 0), "name",
+                         PyBool_FromLong(layout->name != 0), "state",
+                         PyBool_FromLong(layout->state != 0), "exception",
+                         PyBool_FromLong(layout->exception != 0));
+}
+
+static PyMethodDef module_methods[] = {
+    {"_layout", module_layout, METH_NOARGS, NULL},
+    {NULL},
+};
+
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
     COMPAT_MODULE_SLOTS
@@ -149,6 +168,7 @@ PyModuleDef loop_module = {
     .m_name = "uvloupe._loop",
     .m_doc = "The C half of uvloupe: the loop, its transports and its monitor.",
     .m_size = sizeof(loop_state),
+    .m_methods = module_methods,
     .m_slots = module_slots,
     .m_traverse = module_traverse,
     .m_clear = module_clear,

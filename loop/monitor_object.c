@@ -2,7 +2,8 @@
 
    It holds a reference of its own to the measuring core, so everything that can
    be read stays readable after loop.close(), and the loop itself strongly, for
-   the settings that the loop must carry out.  uvloupe.Monitor wraps it and turns
+   the settings that the loop must carry out, until the loop is closed: then they
+   part, so that a closed loop is no cycle and goes at once.  uvloupe.Monitor wraps it and turns
    its dicts into dataclasses. */
 #include "loop/monitor_object.h"
 #include "loop/loop_object.h"
@@ -13,7 +14,7 @@
 typedef struct MonitorObject {
     PyObject_HEAD
     mon *mon;         /* a reference; never NULL once constructed */
-    LoopObject *loop; /* strong; NULL after tp_clear */
+    LoopObject *loop; /* strong; NULL once the loop is closed */
 } MonitorObject;
 
 PyObject *
@@ -62,7 +63,7 @@ static LoopObject *
 monitor_loop(MonitorObject *self)
 {
     if (self->loop == NULL) {
-        PyErr_SetString(PyExc_RuntimeError, "the loop of this monitor is gone");
+        PyErr_SetString(PyExc_RuntimeError, "Event loop is closed");
     }
     return self->loop;
 }
@@ -243,7 +244,16 @@ monitor_raw_start_console(MonitorObject *self, PyObject *args, PyObject *kwargs)
 
 /* ---- the type ---------------------------------------------------------------------- */
 
+/* The loop is closed: lets go of it. */
+static PyObject *
+monitor_detach(MonitorObject *self, PyObject *Py_UNUSED(ignored))
+{
+    Py_CLEAR(self->loop);
+    Py_RETURN_NONE;
+}
+
 static PyMethodDef monitor_methods[] = {
+    {"detach", (PyCFunction)monitor_detach, METH_NOARGS, NULL},
     {"raw_tasks", (PyCFunction)(void (*)(void))monitor_raw_tasks,
      METH_VARARGS | METH_KEYWORDS, monitor_raw_tasks_doc},
     {"raw_stats", (PyCFunction)monitor_raw_stats, METH_NOARGS, monitor_raw_stats_doc},

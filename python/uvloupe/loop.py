@@ -58,6 +58,7 @@ class Loop(SignalsMixin, TransportsMixin, _loop.Loop, asyncio.BaseEventLoop):
         self._close_signals()
         asyncio.BaseEventLoop.close(self)
         self._close_native()
+        self._monitor.detach()
 
     def run_forever(self) -> None:
         """Run until stop() is called."""

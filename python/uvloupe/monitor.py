@@ -225,6 +225,10 @@ class Monitor:
         self._raw = raw
         self._consoles: list[Console] = []
 
+    def detach(self) -> None:
+        """Let go of the loop, which is closed; what was measured stays readable."""
+        self._raw.detach()
+
     # -- settings -------------------------------------------------------------------
 
     @property
