@@ -114,7 +114,7 @@ typedef struct timer_heap {
     uint64_t order;                     /* of the next timer: equal deadlines fire in order */
 } timer_heap;
 
-enum { LOOP_READ_BUFFER = 256 * 1024, LOOP_HANDLES_KEPT = 1024 };
+enum { LOOP_HANDLES_KEPT = 1024 };
 
 struct LoopObject {
     PyObject_HEAD
@@ -158,7 +158,7 @@ struct LoopObject {
     uv_check_t check;
     uv_idle_t idle;                     /* active: the poll must not block */
     uv_timer_t timer;                   /* armed before a poll that may block */
-    char *read_buffer;                  /* LOOP_READ_BUFFER bytes for reads of unknown size */
+    PyObject *read_buffer;              /* bytes that streams read into (stream_read.c), or NULL */
 };
 
 /* ---- running Python (call.c) -------------------------------------------------- */

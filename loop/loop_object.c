@@ -355,8 +355,7 @@ release(LoopObject *loop)
     if (loop->pollers != NULL) {
         PyDict_Clear(loop->pollers);
     }
-    PyMem_Free(loop->read_buffer);
-    loop->read_buffer = NULL;
+    Py_CLEAR(loop->read_buffer);
 }
 
 static PyObject *
@@ -546,8 +545,7 @@ loop_fill(LoopObject *loop)
     loop->mon = mon_new(MON_ON, 0.1);
     loop->kept_keys = PyList_New(0);
     loop->pollers = PyDict_New();
-    loop->read_buffer = PyMem_Malloc(LOOP_READ_BUFFER);
-    if (loop->mon == NULL || loop->read_buffer == NULL) {
+    if (loop->mon == NULL) {
         PyErr_NoMemory();
         return -1;
     }

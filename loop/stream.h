@@ -26,8 +26,8 @@ struct StreamObject {
     PyObject *context; /* what the protocol's callbacks run in */
     PyObject *data_received;
     PyObject *get_buffer, *buffer_updated;
-    Py_buffer view; /* a BufferedProtocol's, between alloc and read; view.obj */
-    size_t burst;   /* bytes of full buffers read in this wake-up */
+    Py_buffer view;   /* a BufferedProtocol's, between alloc and read; view.obj */
+    ssize_t received; /* by on_alloc() for on_read(): see stream_read.c */
 
     /* Writing. */
     struct write_batch *batch;    /* what was gathered, or NULL */
@@ -46,7 +46,6 @@ struct StreamObject {
     bool protocol_paused; /* by its pause_writing() */
     bool attached;        /* it was open, and connection_lost() has not run */
     bool allocating;      /* between alloc and read: libuv must not be stopped */
-    bool refused;         /* the last alloc gave no buffer on purpose */
 
     PyObject *protocol;           /* NULL after connection_lost() */
     PyObject *detach_from_server; /* called with the transport; or NULL */
