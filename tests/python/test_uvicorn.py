@@ -64,7 +64,7 @@ def test_uvicorns_server_under_run(monkeypatch: pytest.MonkeyPatch) -> None:
         config = uvicorn.Config("uvicorn_app:app", port=0, lifespan="off")
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve())
-        while not server.started:
+        while not server.started and not serving.done():
             await asyncio.sleep(0.01)
         port = server.servers[0].sockets[0].getsockname()[1]
         answer = await asyncio.to_thread(ask, port, "GET", "/")
