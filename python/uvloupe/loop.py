@@ -62,6 +62,10 @@ class Loop(SignalsMixin, TransportsMixin, _loop.Loop, asyncio.BaseEventLoop):
 
     def run_forever(self) -> None:
         """Run until stop() is called."""
+        # Before anything is set up: some versions of asyncio, refusing a loop that runs,
+        # clean up after it as if it had ended.
+        self._check_closed()
+        self._check_running()
         with self._receiving_signals():
             asyncio.BaseEventLoop.run_forever(self)
 

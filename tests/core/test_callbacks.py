@@ -206,7 +206,7 @@ def test_an_exception_goes_to_the_handler_and_the_loop_goes_on(loop, exceptions)
     assert ran == [1]
     (context,) = exceptions
     assert isinstance(context["exception"], ValueError)
-    assert context["message"].startswith("Exception in callback") and "bad(42)" in context["message"]
+    assert context["message"].startswith("Exception in callback") and "bad(" in context["message"]
     assert context["handle"] is not None
 
 
