@@ -8,7 +8,7 @@ mon_row *rows_add_callback(LoopObject *loop, PyObject *callable, PyObject *key);
 mon_row *rows_of_coroutine(LoopObject *loop, PyObject *coro);
 
 /* The object that stands for what a callable runs: the code object of a function or
-   method, else the function, else the type.  Borrowed. */
+   method, else the function, a type itself, or the type of a callable object.  Borrowed. */
 static inline PyObject *
 rows_key(PyObject *callable)
 {
@@ -25,7 +25,7 @@ rows_key(PyObject *callable)
            no object: rows.c never takes a reference to it. */
         return (PyObject *)((PyCFunctionObject *)callable)->m_ml;
     }
-    return (PyObject *)type;
+    return type == &PyType_Type ? callable : (PyObject *)type;
 }
 
 static inline mon_row *

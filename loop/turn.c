@@ -51,11 +51,11 @@ ring_clear(LoopObject *loop)
     }
 }
 
-/* When a callback became due.  A task's step is stamped exactly.  Of plain callbacks the
-   first that a slice schedules is, and each eighth after that; those between take the
-   stamp of the one before. */
+/* When a callback became due.  A task's step is stamped exactly, and so is what comes from
+   outside a slice.  Of the plain callbacks that one slice schedules the first is, and each
+   eighth after that; those between take the stamp of the one before. */
 static inline void
-stamp_due(LoopObject *loop, HandleObject *handle, PyObject *callback)
+stamp_due(LoopObject *loop, HandleObject *handle, PyObject *callback, mon_cause cause)
 {
     PyObject *task = tasks_of(loop->state, callback);
     if (task != NULL) {
@@ -63,7 +63,8 @@ stamp_due(LoopObject *loop, HandleObject *handle, PyObject *callback)
         tasks_scheduled(loop, handle, callback, task);
         return;
     }
-    if (loop->due_slice != loop->stamp || ++loop->due_shared >= MON_SHARE) {
+    if (loop->due_slice != loop->stamp || ++loop->due_shared >= MON_SHARE ||
+        loop->mon->slice_start == 0 || cause == MON_CAUSE_THREAD) {
         loop->due_slice = loop->stamp;
         loop->due_shared = 0;
         loop->due_stamp = mon_now(loop->mon);
@@ -87,7 +88,7 @@ turn_schedule(LoopObject *loop, PyObject *callback, PyObject *const *args, Py_ss
     }
     handle->cause = (uint8_t)cause;
     if (loop->timed) {
-        stamp_due(loop, handle, callback);
+        stamp_due(loop, handle, callback, cause);
     }
     ring_push(loop, (HandleObject *)Py_NewRef((PyObject *)handle));
     return handle;
@@ -240,8 +241,9 @@ slice_end(LoopObject *loop, mon_task *task, PyObject *callback)
     mon *m = loop->mon;
     uint64_t began = m->slice_start;
     uint64_t ran;
-    if (__builtin_expect(began == 0, 0)) {
-        return; /* the monitor was switched off meanwhile */
+    if (__builtin_expect(began == 0 || (task != NULL && task->state != MON_RUNNING), 0)) {
+        loop->stamp = mon_now(m); /* the monitor was switched off meanwhile, and maybe on */
+        return;
     }
     if (task == NULL) {
         if (mon_call_shares(m) && !loop->debug) {
@@ -251,9 +253,6 @@ slice_end(LoopObject *loop, mon_task *task, PyObject *callback)
         ran = mon_call_end(m, loop->stamp);
     }
     else {
-        if (__builtin_expect(task->state != MON_RUNNING, 0)) {
-            return; /* switched off and on */
-        }
         loop->stamp = mon_now(m);
         ran = tasks_step_ended(loop, task, callback, loop->stamp);
     }

@@ -334,3 +334,48 @@ class TestLevels:
         after = loop.monitor.stats()
         assert (before.callbacks, before.steps) == (after.callbacks, after.steps)
         assert loop.monitor.tasks(done=True) == []
+
+    def test_off_and_on_again_inside_one_callback(self, loop):
+        async def toggling():
+            for _ in range(20):
+                loop.monitor.level = "off"
+                loop.monitor.level = "on"
+                await asyncio.sleep(0)
+
+        async def main():
+            await asyncio.gather(*[toggling() for _ in range(5)])
+
+        loop.run_until_complete(main())
+        check_identity(loop)
+        assert all(0 <= t.ready < 10 and 0 <= t.running < 10 for t in done_tasks(loop))
+
+    def test_delays_of_what_is_scheduled_from_outside(self, loop):
+        """Before the loop runs, and by a thread while a callback blocks it."""
+        import threading
+        import time
+
+        loop.call_soon(int)
+        time.sleep(0.03)
+        loop.call_soon(float)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        rows = {row.name: row for row in loop.monitor.profile().callbacks}
+        assert rows["int"].ready >= 0.03 > rows["float"].ready
+
+        def late():
+            for callback in (str, bytes):
+                loop.call_soon_threadsafe(callback)
+                time.sleep(0.03)
+
+        def blocks():
+            thread = threading.Thread(target=late)
+            thread.start()
+            thread.join()
+
+        loop.call_soon(blocks)
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        rows = {row.name: row for row in loop.monitor.profile().callbacks}
+        assert rows["str"].ready >= 0.06 > rows["bytes"].ready >= 0.03
