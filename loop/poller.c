@@ -135,8 +135,11 @@ poller_remove(LoopObject *loop, int fd, int event)
         return -1;
     }
     PollerObject *self = poller_find(loop, key);
-    int result = self == NULL ? (PyErr_Occurred() ? -1 : 0) : 0;
-    if (self != NULL) {
+    int result = 0;
+    if (self == NULL) {
+        result = PyErr_Occurred() ? -1 : stream_check_fd(loop, fd);
+    }
+    else {
         Py_INCREF(self);
         result = poller_drop(loop, self, key, event);
         Py_DECREF(self);

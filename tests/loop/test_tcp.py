@@ -780,6 +780,8 @@ def test_a_descriptor_in_use_is_refused(loop):
                 loop.add_reader(fd, print)
             with pytest.raises(RuntimeError, match="is used by transport"):
                 loop.add_writer(fd, print)
+            with pytest.raises(RuntimeError, match="is used by transport"):
+                loop.remove_reader(fd)
         other = socket.socket(fileno=fd)
         with pytest.raises(RuntimeError, match="is used by transport"):
             await loop.connect_accepted_socket(Recorder, other)
