@@ -591,6 +591,10 @@ loop_traverse(PyObject *op, visitproc visit, void *arg)
     Py_VISIT(loop->task_factory);
     Py_VISIT(loop->kept_keys);
     Py_VISIT(loop->pollers);
+    int looking = resolver_visit(loop, visit, arg);
+    if (looking != 0) {
+        return looking;
+    }
     for (UvHandle *handle = loop->open; handle != NULL; handle = handle->next) {
         Py_VISIT(handle);
     }

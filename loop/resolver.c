@@ -2,7 +2,7 @@
 
    A request belongs to its loop's list from its start to libuv's callback, which
    always comes: loop.close() cancels what no thread has begun and waits for the rest.
-   A request holds its future; the loop outlives it. */
+   A request holds its future, which the loop's traverse visits; the loop outlives it. */
 #define _GNU_SOURCE 1 /* EAI_ADDRFAMILY, EAI_NODATA */
 #include "loop/resolver.h"
 
@@ -64,6 +64,15 @@ resolver_cancel_all(LoopObject *loop)
     for (resolve_request *r = loop->streams.resolving; r != NULL; r = r->next) {
         (void)uv_cancel(&r->uv.req);
     }
+}
+
+int
+resolver_visit(LoopObject *loop, visitproc visit, void *arg)
+{
+    for (resolve_request *r = loop->streams.resolving; r != NULL; r = r->next) {
+        Py_VISIT(r->future);
+    }
+    return 0;
 }
 
 /* ---- errors --------------------------------------------------------------------- */

@@ -9,6 +9,9 @@
 PyObject *loop_getaddrinfo(PyObject *op, PyObject *args);
 PyObject *loop_getnameinfo(PyObject *op, PyObject *args);
 
+/* For the loop's traverse: the futures of what is under way. */
+int resolver_visit(LoopObject *loop, visitproc visit, void *arg);
+
 /* The loop is closing: those that no thread has begun are not begun. */
 void resolver_cancel_all(LoopObject *loop);
 
