@@ -11,8 +11,16 @@ import os
 import socket
 import ssl
 import sys
-from asyncio import base_events, constants, events, exceptions, protocols, sslproto, transports
-from asyncio import trsock, unix_events
+from asyncio import (
+    base_events,
+    constants,
+    exceptions,
+    protocols,
+    sslproto,
+    transports,
+    trsock,
+    unix_events,
+)
 from asyncio.log import logger
 from collections.abc import Callable
 from functools import cached_property
@@ -218,9 +226,7 @@ class TransportsMixin(_Base):
         except FileNotFoundError:
             pass
         except OSError as error:
-            logger.error(
-                "Unable to clean up listening UNIX socket %r: %r", path, error
-            )
+            logger.error("Unable to clean up listening UNIX socket %r: %r", path, error)
 
     create_unix_connection = unix_events._UnixSelectorEventLoop.create_unix_connection
     create_unix_server = unix_events._UnixSelectorEventLoop.create_unix_server
@@ -248,9 +254,7 @@ class TransportsMixin(_Base):
 
     _sock_sendfile_native = unix_events._UnixSelectorEventLoop._sock_sendfile_native
     _sock_sendfile_native_impl = unix_events._UnixSelectorEventLoop._sock_sendfile_native_impl
-    _sock_sendfile_update_filepos = (
-        unix_events._UnixSelectorEventLoop._sock_sendfile_update_filepos
-    )
+    _sock_sendfile_update_filepos = unix_events._UnixSelectorEventLoop._sock_sendfile_update_filepos
     _sock_add_cancellation_callback = (
         unix_events._UnixSelectorEventLoop._sock_add_cancellation_callback
     )

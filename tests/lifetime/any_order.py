@@ -10,7 +10,13 @@ from typing import Any
 
 import uvloupe
 
-DATA: list[Any] = [b"a" * 10, b"b" * 600, b"c" * 5000, bytearray(100_000), memoryview(b"e" * 3_000_000)]
+DATA: list[Any] = [
+    b"a" * 10,
+    b"b" * 600,
+    b"c" * 5000,
+    bytearray(100_000),
+    memoryview(b"e" * 3_000_000),
+]
 
 
 def act(rnd: random.Random, transport: Any, protocols: list[Any]) -> None:
@@ -20,7 +26,9 @@ def act(rnd: random.Random, transport: Any, protocols: list[Any]) -> None:
     actions = [
         lambda: transport.write(rnd.choice(DATA)),
         lambda: transport.write(rnd.choice(DATA)),
-        lambda: transport.writelines([b"x" * rnd.randrange(2000) for _ in range(rnd.randrange(80))]),
+        lambda: transport.writelines(
+            [b"x" * rnd.randrange(2000) for _ in range(rnd.randrange(80))]
+        ),
         lambda: (transport.pause_reading(), loop.call_later(0.001, transport.resume_reading)),
         lambda: transport.set_protocol(rnd.choice(protocols)(transport)),
         lambda: rarely and transport.close(),

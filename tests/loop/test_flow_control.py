@@ -223,7 +223,7 @@ def test_small_writes_pause_too(loop):
         transport, protocol, peer = await connected(loop)
         sent = bytearray()
         while protocol.calls == ["made"]:
-            for i in range(100):
+            for _ in range(100):
                 piece = b"%05d " % (len(sent) % 99999)
                 transport.write(piece)
                 sent += piece
@@ -370,7 +370,9 @@ def gathered(pieces: list[bytes]) -> list[Any]:
     return [kinds[i % 4](piece) for i, piece in enumerate(pieces)]
 
 
-@pytest.mark.parametrize("sizes", [range(0, 80), range(400, 700, 7), range(3000, 9000, 99), [1] * 5000])
+@pytest.mark.parametrize(
+    "sizes", [range(0, 80), range(400, 700, 7), range(3000, 9000, 99), [1] * 5000]
+)
 @pytest.mark.parametrize("lines", [False, True])
 def test_pieces_of_all_sizes_and_types_in_order(loop, sizes, lines):
     pieces = [os.urandom(size) for size in sizes]
