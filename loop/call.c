@@ -94,19 +94,21 @@ loop_call(LoopObject *loop, PyObject *context, PyObject *callable, PyObject *con
     return result;
 }
 
-void
+bool
 loop_slice_begin(LoopObject *loop, PyObject *callable, mon_cause cause, int fd)
 {
-    (void)slice_open(loop, callable, cause, fd);
+    return slice_open(loop, callable, cause, fd);
 }
 
 void
-loop_slice_end(LoopObject *loop)
+loop_slice_end(LoopObject *loop, bool opened)
 {
     if (loop->flush_first != NULL) {
         loop_flush_all(loop);
     }
-    slice_close(loop, NULL);
+    if (opened) {
+        slice_close(loop, NULL);
+    }
 }
 
 int
@@ -163,6 +165,16 @@ keep_if_fatal(LoopObject *loop, PyObject *error)
     }
     Py_XSETREF(loop->fatal, Py_NewRef(error));
     return true;
+}
+
+void
+loop_swallow(LoopObject *loop)
+{
+    PyObject *error = PyErr_GetRaisedException();
+    if (error != NULL) {
+        (void)keep_if_fatal(loop, error);
+        Py_DECREF(error);
+    }
 }
 
 static void
@@ -234,7 +246,7 @@ handle_report(LoopObject *loop, HandleObject *self, PyObject *callback, PyObject
         Py_DECREF(all);
     }
     if (text == NULL) {
-        PyErr_Clear(); /* a repr() failed: the exception matters more than its label */
+        loop_swallow(loop); /* a repr() failed: the exception matters more than its label */
     }
     PyErr_SetRaisedException(error);
     report(loop, text, NULL, NULL, (PyObject *)self);

@@ -4,7 +4,8 @@
    holds up to three arguments in itself and is not tracked by the collector: its
    references belong to the loop's ring while it waits there, Loop's traverse looks
    through it (handle_visit), and it lets go of them when it has run or is cancelled.
-   A TimerHandle lives longer and is kept by users, so it is tracked. */
+   What lives longer is tracked: a TimerHandle, a poller's Handle, and one that was made
+   while the loop does not run. */
 #include "loop/callback.h"
 #include "loop/timers.h"
 
@@ -22,6 +23,7 @@ handle_init(HandleObject *self, LoopObject *loop)
     self->cause = MON_CAUSE_FUTURE;
     self->fd = -1;
     self->cancelled = false;
+    self->tracked = false;
     self->loop = (LoopObject *)Py_NewRef((PyObject *)loop);
 }
 
@@ -129,6 +131,15 @@ handle_drop_args(HandleObject *self)
 }
 
 void
+handle_track(HandleObject *self)
+{
+    if (!self->tracked) {
+        self->tracked = true;
+        PyObject_GC_Track(self);
+    }
+}
+
+void
 handle_clear(HandleObject *self)
 {
     Py_CLEAR(self->callback);
@@ -169,6 +180,9 @@ handle_dealloc(PyObject *op)
 {
     HandleObject *self = (HandleObject *)op;
     LoopObject *loop = self->loop;
+    if (self->tracked) {
+        PyObject_GC_UnTrack(op);
+    }
     if (self->weakrefs != NULL) {
         PyObject_ClearWeakRefs(op);
     }
@@ -239,19 +253,28 @@ handle_run_kept(HandleObject *self, mon_cause cause, int fd)
     for (unsigned i = 1; i <= held; i++) {
         stack[i] = Py_NewRef(self->argv[i]);
     }
-    PyObject *many = nargs == HANDLE_MANY ? stack[1] : NULL;
-    if (many != NULL) {
-        args = ((PyTupleObject *)many)->ob_item;
-        nargs = PyTuple_GET_SIZE(many);
-    }
+    PyObject **many = NULL;
     Py_INCREF(self);
-    PyObject *result = loop_call(loop, context, callback, args, (size_t)nargs, cause, fd);
+    if (nargs == HANDLE_MANY) {
+        /* A copy with a slot in front: the callee may write there, and a tuple has its
+           size in that place. */
+        nargs = PyTuple_GET_SIZE(stack[1]);
+        many = PyMem_New(PyObject *, nargs + 1);
+        for (Py_ssize_t i = 0; many != NULL && i < nargs; i++) {
+            many[1 + i] = PyTuple_GET_ITEM(stack[1], i);
+        }
+        args = many != NULL ? many + 1 : NULL;
+    }
+    PyObject *result = args != NULL
+                           ? loop_call(loop, context, callback, args, (size_t)nargs, cause, fd)
+                           : PyErr_NoMemory();
     if (result == NULL) {
-        handle_report(loop, self, callback, args, nargs);
+        handle_report(loop, self, callback, args, args != NULL ? nargs : 0);
     }
     else {
         Py_DECREF(result);
     }
+    PyMem_Free(many);
     Py_DECREF(self);
     for (unsigned i = 1; i <= held; i++) {
         Py_DECREF(stack[i]);
@@ -292,10 +315,11 @@ timer_cancel(PyObject *op, PyObject *Py_UNUSED(ignored))
     TimerObject *self = (TimerObject *)op;
     if (!self->base.cancelled) {
         self->base.cancelled = true;
-        handle_clear(&self->base);
         if (self->scheduled) {
-            timers_cancelled(self->base.loop, self); /* may give up the heap's reference */
+            /* Before anything that could run Python: the heap's count must be right. */
+            timers_cancelled(self->base.loop, self);
         }
+        handle_clear(&self->base);
     }
     Py_RETURN_NONE;
 }

@@ -22,6 +22,7 @@ struct HandleObject {
     uint8_t nargs;                      /* HANDLE_MANY: argv[1] is the tuple */
     uint8_t cause;                      /* mon_cause of what runs in it */
     bool cancelled;
+    bool tracked;                       /* by the collector */
 };
 enum { HANDLE_MANY = 255 };
 
@@ -39,6 +40,8 @@ HandleObject *handle_new(LoopObject *loop, PyObject *callback, PyObject *const *
 TimerObject *timer_new(LoopObject *loop, PyObject *callback, PyObject *const *args,
                        Py_ssize_t nargs, PyObject *context, double when);
 
+/* Shows the handle to the collector, for one that may be kept in a cycle. */
+void handle_track(HandleObject *self);
 /* Lets go of callback, arguments and context. */
 void handle_clear(HandleObject *self);
 /* For the loop's traverse: what a handle that only the loop owns refers to. */

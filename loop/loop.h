@@ -172,9 +172,10 @@ PyObject *loop_call(LoopObject *loop, PyObject *context, PyObject *callable,
                     PyObject *const *args, size_t nargs, mon_cause cause, int fd);
 
 /* A timed slice around C code that runs on behalf of `callable` (for its name only;
-   may be NULL): loop_slice_begin() takes the lock. */
-void loop_slice_begin(LoopObject *loop, PyObject *callable, mon_cause cause, int fd);
-void loop_slice_end(LoopObject *loop);
+   may be NULL).  loop_slice_begin() takes the lock; false if a slice was open already,
+   which loop_slice_end() must be told. */
+bool loop_slice_begin(LoopObject *loop, PyObject *callable, mon_cause cause, int fd);
+void loop_slice_end(LoopObject *loop, bool opened);
 
 /* The one reporter.  An exception must be set, and is taken: KeyboardInterrupt and
    SystemExit are kept, the loop stops, and run_forever raises them; everything else
@@ -182,6 +183,10 @@ void loop_slice_end(LoopObject *loop);
    values under "transport", "protocol" and "handle". */
 void loop_report(LoopObject *loop, const char *message, PyObject *transport,
                  PyObject *protocol, PyObject *handle);
+
+/* Drops the exception that is set, if any: for code whose failure must not matter.  A
+   KeyboardInterrupt or SystemExit is kept and stops the loop all the same. */
+void loop_swallow(LoopObject *loop);
 
 /* call_soon(callable, arg) for C callers, in `context` (NULL: a copy of the current
    one).  arg may be NULL: no argument.  0, or -1 with the exception set. */

@@ -53,6 +53,74 @@ take_context(LoopObject *loop, PyObject *const *values, PyObject *kwnames, const
     return take_context_slowly(loop, values, kwnames, method, context);
 }
 
+typedef PyObject *(*fast_method)(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
+
+/* Calls `method` again with leading parameters that came by name in their places:
+   call_later(delay=1, callback=f).  Rare, so a tuple and a list are fine. */
+static PyObject *
+call_with_places(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                 const char *const *names, Py_ssize_t count, const char *method_name,
+                 fast_method method)
+{
+    enum { MOST = 16 };
+    PyObject *stack[MOST];
+    Py_ssize_t named = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0, placed = nargs, kept = 0;
+    PyObject *rest = NULL;
+    if (nargs + named > MOST || (rest = PyList_New(0)) == NULL) {
+        goto missing;
+    }
+    memcpy(stack, args, (size_t)nargs * sizeof(*stack));
+    for (; placed < count; placed++) {
+        Py_ssize_t at = 0;
+        while (at < named && PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, at),
+                                                              names[placed]) != 0) {
+            at++;
+        }
+        if (at == named) {
+            goto missing;
+        }
+        stack[placed] = args[nargs + at];
+    }
+    for (Py_ssize_t at = 0; at < named; at++) {
+        bool taken = false;
+        for (Py_ssize_t i = nargs; i < count; i++) {
+            taken |= PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, at), names[i]) == 0;
+        }
+        if (!taken) {
+            stack[placed + kept++] = args[nargs + at];
+            if (PyList_Append(rest, PyTuple_GET_ITEM(kwnames, at)) < 0) {
+                Py_DECREF(rest);
+                return NULL;
+            }
+        }
+    }
+    PyObject *rest_names = kept > 0 ? PyList_AsTuple(rest) : NULL;
+    Py_DECREF(rest);
+    if (kept > 0 && rest_names == NULL) {
+        return NULL;
+    }
+    PyObject *result = method(op, stack, placed, rest_names);
+    Py_XDECREF(rest_names);
+    return result;
+
+missing:
+    Py_XDECREF(rest);
+    if (!PyErr_Occurred()) {
+        PyErr_Format(PyExc_TypeError, "%s() missing required argument: '%s'", method_name,
+                     names[placed < count ? placed : count - 1]);
+    }
+    return NULL;
+}
+
+#define BY_NAME(name, method, ...)                                                             \
+    do {                                                                                       \
+        static const char *const names[] = {__VA_ARGS__};                                      \
+        if (__builtin_expect(nargs < (Py_ssize_t)Py_ARRAY_LENGTH(names), 0)) {                 \
+            return call_with_places(op, args, nargs, kwnames, names, Py_ARRAY_LENGTH(names),   \
+                                    name, method);                                             \
+        }                                                                                      \
+    } while (0)
+
 static int
 need_args(Py_ssize_t nargs, Py_ssize_t least, const char *method, const char *what)
 {
@@ -80,6 +148,12 @@ debug_check(LoopObject *loop, PyObject *callback, const char *method, bool threa
     return done == NULL ? -1 : 0;
 }
 
+static bool
+loop_is_running(const LoopObject *loop)
+{
+    return loop->thread_id != NULL && loop->thread_id != Py_None;
+}
+
 /* ---- scheduling --------------------------------------------------------------------- */
 
 static PyObject *
@@ -87,15 +161,20 @@ loop_call_soon_method(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyO
 {
     LoopObject *loop = (LoopObject *)op;
     PyObject *context;
-    if (need_args(nargs, 1, "call_soon", "callback") < 0 || loop_check_closed(loop) < 0 ||
+    BY_NAME("call_soon", loop_call_soon_method, "callback");
+    if (loop_check_closed(loop) < 0 ||
         take_context(loop, args + nargs, kwnames, "call_soon", &context) < 0) {
         return NULL;
     }
     if (loop->debug && debug_check(loop, args[0], "call_soon", true) < 0) {
         return NULL;
     }
-    return (PyObject *)turn_schedule(loop, args[0], args + 1, nargs - 1, context,
-                                     MON_CAUSE_FUTURE);
+    HandleObject *handle =
+        turn_schedule(loop, args[0], args + 1, nargs - 1, context, MON_CAUSE_FUTURE);
+    if (handle != NULL && !loop_is_running(loop)) {
+        handle_track(handle); /* it waits for a run that may never come */
+    }
+    return (PyObject *)handle;
 }
 
 static PyObject *
@@ -104,8 +183,8 @@ loop_call_soon_threadsafe(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
 {
     LoopObject *loop = (LoopObject *)op;
     PyObject *context;
-    if (need_args(nargs, 1, "call_soon_threadsafe", "callback") < 0 ||
-        loop_check_closed(loop) < 0 ||
+    BY_NAME("call_soon_threadsafe", loop_call_soon_threadsafe, "callback");
+    if (loop_check_closed(loop) < 0 ||
         take_context(loop, args + nargs, kwnames, "call_soon_threadsafe", &context) < 0) {
         return NULL;
     }
@@ -139,7 +218,7 @@ loop_call_soon_for(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
                                      (mon_cause)cause);
 }
 
-/* Seconds from a float or anything that turns into one; rejects what no clock reaches. */
+/* Seconds from a float or anything that turns into one; infinity is never, NaN is refused. */
 static int
 take_seconds(PyObject *value, const char *what, double *seconds)
 {
@@ -151,8 +230,8 @@ take_seconds(PyObject *value, const char *what, double *seconds)
     if (*seconds == -1.0 && PyErr_Occurred()) {
         return -1;
     }
-    if (*seconds != *seconds || *seconds > 1e300 || *seconds < -1e300) {
-        PyErr_Format(PyExc_ValueError, "%s must be a finite number of seconds, not %R", what, value);
+    if (*seconds != *seconds) {
+        PyErr_Format(PyExc_ValueError, "%s must be a number of seconds, not %R", what, value);
         return -1;
     }
     return 0;
@@ -185,8 +264,8 @@ static PyObject *
 loop_call_later(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     double delay;
-    if (need_args(nargs, 2, "call_later", "delay, callback") < 0 ||
-        take_seconds(args[0], "delay", &delay) < 0) {
+    BY_NAME("call_later", loop_call_later, "delay", "callback");
+    if (take_seconds(args[0], "delay", &delay) < 0) {
         return NULL;
     }
     return schedule_at((LoopObject *)op, timers_now() + delay, args, nargs, kwnames, "call_later");
@@ -196,8 +275,8 @@ static PyObject *
 loop_call_at(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     double when;
-    if (need_args(nargs, 2, "call_at", "when, callback") < 0 ||
-        take_seconds(args[0], "when", &when) < 0) {
+    BY_NAME("call_at", loop_call_at, "when", "callback");
+    if (take_seconds(args[0], "when", &when) < 0) {
         return NULL;
     }
     return schedule_at((LoopObject *)op, when, args, nargs, kwnames, "call_at");
@@ -293,6 +372,7 @@ static PyObject *
 loop_create_task(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     LoopObject *loop = (LoopObject *)op;
+    BY_NAME("create_task", loop_create_task, "coro");
     if (nargs != 1) {
         PyErr_SetString(PyExc_TypeError, "create_task() takes one positional argument: a coroutine");
         return NULL;
@@ -373,6 +453,17 @@ loop_is_closed(PyObject *op, PyObject *Py_UNUSED(ignored))
 
 /* ---- descriptors -------------------------------------------------------------------------- */
 
+/* The descriptor of an int or a file object; asyncio calls everything else invalid. */
+static int
+take_fd(PyObject *file)
+{
+    int fd = PyObject_AsFileDescriptor(file);
+    if (fd < 0 && PyErr_ExceptionMatches(PyExc_TypeError)) {
+        PyErr_Format(PyExc_ValueError, "Invalid file object: %R", file);
+    }
+    return fd;
+}
+
 static PyObject *
 add_watcher(PyObject *op, PyObject *const *args, Py_ssize_t nargs, int event, const char *method)
 {
@@ -380,7 +471,7 @@ add_watcher(PyObject *op, PyObject *const *args, Py_ssize_t nargs, int event, co
     if (need_args(nargs, 2, method, "fd, callback") < 0 || loop_check_closed(loop) < 0) {
         return NULL;
     }
-    int fd = PyObject_AsFileDescriptor(args[0]);
+    int fd = take_fd(args[0]);
     if (fd < 0) {
         return NULL;
     }
@@ -406,7 +497,7 @@ remove_watcher(PyObject *op, PyObject *file, int event)
     if (loop->closed) {
         Py_RETURN_FALSE;
     }
-    int fd = PyObject_AsFileDescriptor(file);
+    int fd = take_fd(file);
     int removed = fd < 0 ? -1 : poller_remove(loop, fd, event);
     return removed < 0 ? NULL : PyBool_FromLong(removed);
 }
@@ -493,7 +584,7 @@ catch_up(LoopObject *loop)
 {
     mon *m = loop->mon;
     uint64_t now = mon_now(m);
-    bool running = loop->thread_id != NULL && loop->thread_id != Py_None;
+    bool running = loop_is_running(loop);
     mon_phase phase = loop->in_kernel ? MON_POLLING : running ? MON_CALLING : MON_STOPPED;
     m->turn_start = now;
     m->poll_start = now;
@@ -515,12 +606,9 @@ loop_set_level(LoopObject *loop, mon_level level)
     if (level != MON_OFF) {
         catch_up(loop);
         loop->timed = true;
-        if (tasks_take_up(loop) < 0) {
-            return -1;
-        }
     }
     report_set_threshold(loop);
-    return 0;
+    return level != MON_OFF ? tasks_take_up(loop) : 0;
 }
 
 int
@@ -600,7 +688,7 @@ loop_traverse(PyObject *op, visitproc visit, void *arg)
     }
     for (uint64_t i = loop->head; i != loop->tail; i++) {
         HandleObject *handle = loop->ring[i & loop->mask];
-        if (Py_IS_TYPE(handle, loop->state->handle_type)) {
+        if (Py_IS_TYPE(handle, loop->state->handle_type) && !handle->tracked) {
             /* Not tracked: if it is ours alone, what it refers to is ours. */
             int result = Py_REFCNT(handle) == 1 ? handle_visit(handle, visit, arg) : 0;
             if (result != 0) {
@@ -659,7 +747,8 @@ PyDoc_STRVAR(call_soon_threadsafe_doc,
 PyDoc_STRVAR(call_later_doc,
              "call_later($self, delay, callback, *args, context=None)\n--\n\n"
              "Run callback(*args) when delay seconds have passed, never earlier.\n\n"
-             "Returns a TimerHandle.  Raises ValueError for a delay that is not finite.");
+             "Returns a TimerHandle.  An infinite delay never\n"
+             "passes.  Raises ValueError for NaN.");
 PyDoc_STRVAR(call_at_doc,
              "call_at($self, when, callback, *args, context=None)\n--\n\n"
              "Run callback(*args) at the time when, in seconds of time(), never earlier.");

@@ -123,9 +123,11 @@ poll_close(LoopObject *loop)
     uv_close((uv_handle_t *)&loop->idle, NULL);
     uv_close((uv_handle_t *)&loop->timer, NULL);
     /* Requests on the thread pool (name look-ups) end before the loop can. */
-    gil_give_up(loop);
-    uv_run(&loop->uv, UV_RUN_DEFAULT);
-    gil_take(loop);
+    while (uv_loop_alive(&loop->uv)) {
+        gil_give_up(loop);
+        uv_run(&loop->uv, UV_RUN_ONCE); /* its callbacks take the lock back */
+        gil_take(loop);
+    }
     int code = uv_loop_close(&loop->uv);
     assert(code == 0);
     (void)code;

@@ -4,6 +4,8 @@
    that goes: users close the descriptor right after remove_reader().  The handles run
    in place, inside the poll, for as often as the descriptor is ready. */
 #include "loop/poller.h"
+
+#include <fcntl.h>
 #include "loop/stream.h"
 
 typedef struct PollerObject {
@@ -82,7 +84,13 @@ poller_new(LoopObject *loop, PyObject *key, int fd)
     }
     self->base.loop = (LoopObject *)Py_NewRef((PyObject *)loop);
     self->fd = fd;
+    /* libuv makes the descriptor non-blocking; asyncio leaves it to its owner, who may
+       share it with others (a terminal). */
+    int flags = fcntl(fd, F_GETFL);
     int code = uv_poll_init(&loop->uv, &self->poll, fd);
+    if (flags >= 0 && (flags & O_NONBLOCK) == 0 && code == 0) {
+        (void)fcntl(fd, F_SETFL, flags);
+    }
     if (code == UV_EEXIST) {
         PyErr_Format(PyExc_RuntimeError, "File descriptor %d is used by a transport", fd);
         goto fail;
@@ -111,20 +119,20 @@ poller_drop(LoopObject *loop, PollerObject *self, PyObject *key, int event)
     if (handle == NULL) {
         return 0;
     }
+    /* First the poller, then the handle: letting go of its callback may run Python. */
     *poller_slot(self, event) = NULL;
-    PyObject *cancelled = PyObject_CallMethod((PyObject *)handle, "cancel", NULL);
-    Py_DECREF(handle);
-    Py_XDECREF(cancelled);
+    int result = 1;
     if (self->reader != NULL || self->writer != NULL) {
         (void)poller_start(self); /* fewer events on an open descriptor: cannot fail */
     }
     else {
         uvhandle_close(&self->base);
-        if (PyDict_DelItem(loop->pollers, key) < 0) {
-            return -1;
-        }
+        result = PyDict_DelItem(loop->pollers, key) < 0 ? -1 : 1;
     }
-    return cancelled == NULL ? -1 : 1;
+    PyObject *cancelled = PyObject_CallMethod((PyObject *)handle, "cancel", NULL);
+    Py_DECREF(handle);
+    Py_XDECREF(cancelled);
+    return cancelled == NULL ? -1 : result;
 }
 
 int
@@ -158,7 +166,7 @@ poller_add(LoopObject *loop, int fd, int event, PyObject *callback, PyObject *co
     if (key == NULL || handle == NULL) {
         goto fail;
     }
-    /* Kept for long, maybe in a cycle with its callback: the collector must see it. */
+    handle_track(handle); /* kept for long, and maybe in a cycle with its callback */
     self = poller_find(loop, key);
     if (self == NULL) {
         if (PyErr_Occurred() || (self = poller_new(loop, key, fd)) == NULL) {
@@ -206,16 +214,8 @@ poller_traverse(PyObject *op, visitproc visit, void *arg)
     PollerObject *self = (PollerObject *)op;
     Py_VISIT(Py_TYPE(op));
     Py_VISIT(self->base.loop);
-    /* Handles are not tracked: look through those that are ours alone. */
-    for (int i = 0; i < 2; i++) {
-        HandleObject *handle = i == 0 ? self->reader : self->writer;
-        if (handle != NULL && Py_REFCNT(handle) == 1) {
-            int result = handle_visit(handle, visit, arg);
-            if (result != 0) {
-                return result;
-            }
-        }
-    }
+    Py_VISIT(self->reader);
+    Py_VISIT(self->writer);
     return 0;
 }
 

@@ -60,7 +60,7 @@ typedef struct place {
 
 /* The next coroutine down the await chain, a new reference, or NULL at its end. */
 static PyObject *
-awaited_by(PyObject *coro)
+awaited_by(LoopObject *loop, PyObject *coro)
 {
     static const char *const names[] = {"cr_await", "gi_yieldfrom", "ag_await"};
     for (size_t i = 0; i < 3; i++) {
@@ -72,13 +72,13 @@ awaited_by(PyObject *coro)
             Py_DECREF(next);
             return NULL;
         }
-        PyErr_Clear();
+        loop_swallow(loop);
     }
     return NULL;
 }
 
 static PyObject *
-frame_of(PyObject *coro)
+frame_of(LoopObject *loop, PyObject *coro)
 {
     static const char *const names[] = {"cr_frame", "gi_frame", "ag_frame"};
     for (size_t i = 0; i < 3; i++) {
@@ -87,7 +87,7 @@ frame_of(PyObject *coro)
             return frame;
         }
         Py_XDECREF(frame);
-        PyErr_Clear();
+        loop_swallow(loop);
     }
     return NULL;
 }
@@ -118,7 +118,7 @@ come_to_rest(LoopObject *loop, PyObject *task)
         PyErr_Clear();
     }
     for (int depth = 0; coro != NULL && depth < 1000; depth++) {
-        PyObject *frame = frame_of(coro);
+        PyObject *frame = frame_of(loop, coro);
         if (frame != NULL) {
             PyCodeObject *code = PyFrame_GetCode((PyFrameObject *)frame);
             bool mine = is_users(code);
@@ -130,7 +130,7 @@ come_to_rest(LoopObject *loop, PyObject *task)
             Py_DECREF(code);
             Py_DECREF(frame);
         }
-        PyObject *next = awaited_by(coro);
+        PyObject *next = awaited_by(loop, coro);
         Py_SETREF(coro, next);
     }
     Py_XDECREF(coro);
@@ -140,23 +140,31 @@ come_to_rest(LoopObject *loop, PyObject *task)
 /* ---- the report ------------------------------------------------------------------------ */
 
 static void
-log_text(PyObject *logger, const char *text)
+log_text(LoopObject *loop, PyObject *logger, const char *text)
 {
-    PyObject *done = PyObject_CallMethod(logger, "warning", "ss", "%s", text);
+    /* Names may be cut inside a character. */
+    PyObject *message = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
+    PyObject *done =
+        message != NULL ? PyObject_CallMethod(logger, "warning", "sO", "%s", message) : NULL;
     if (done == NULL) {
-        PyErr_WriteUnraisable(logger);
+        loop_report(loop, "A slow step could not be logged", NULL, NULL, NULL);
     }
     Py_XDECREF(done);
+    Py_XDECREF(message);
 }
 
 static void
-log_slow(LoopObject *loop, const mon_slow_report *slow, uint64_t count, const char *rest)
+log_slow(LoopObject *loop, const mon_slow_report *slow, uint64_t count, const char *rest,
+         unsigned calls)
 {
     const mon_clock *clock = &loop->mon->clock;
     char who[320], where[400], held[160], text[1100];
     if (slow->task_name != NULL) {
         PyOS_snprintf(who, sizeof(who), "task %llu %.48s (%.160s)",
                       (unsigned long long)slow->task_id, slow->task_name, slow->what);
+    }
+    else if (calls > 1) {
+        PyOS_snprintf(who, sizeof(who), "callback %.200s (%u calls in a row)", slow->what, calls);
     }
     else {
         PyOS_snprintf(who, sizeof(who), "callback %.200s", slow->what);
@@ -167,15 +175,19 @@ log_slow(LoopObject *loop, const mon_slow_report *slow, uint64_t count, const ch
                       rest != NULL ? ", came to rest in " : "", rest != NULL ? rest : "",
                       rest != NULL ? "" : ", defined at", slow->file, slow->line);
     }
-    if (slow->delayed != 0) {
-        PyOS_snprintf(held, sizeof(held), "; %llu ready callback%s and timers waited %.3f s in all",
-                      (unsigned long long)slow->delayed, slow->delayed == 1 ? "" : "s",
+    if (slow->delayed == 1) {
+        PyOS_snprintf(held, sizeof(held), "; 1 ready callback or due timer waited %.3f s",
                       mon_clock_seconds(clock, slow->delay));
+    }
+    else if (slow->delayed != 0) {
+        PyOS_snprintf(held, sizeof(held),
+                      "; %llu ready callbacks and due timers waited %.3f s in all",
+                      (unsigned long long)slow->delayed, mon_clock_seconds(clock, slow->delay));
     }
     PyOS_snprintf(text, sizeof(text), "slow step: %s ran %.3f s without yielding%s%s (occurrence %llu)",
                   who, mon_clock_seconds(clock, slow->ended - slow->began), where, held,
                   (unsigned long long)count);
-    log_text(loop->state->logger, text);
+    log_text(loop, loop->state->logger, text);
 }
 
 static void
@@ -183,6 +195,7 @@ report_to_monitor(LoopObject *loop, PyObject *callback, uint64_t began, uint64_t
 {
     mon *m = loop->mon;
     const mon_row *row = m->slice_row;
+    unsigned calls = m->slice_task == NULL ? m->slice_calls : 1;
     PyObject *task = callback != NULL ? tasks_of(loop->state, callback) : NULL;
     delayed others = count_delayed(loop, began, ended);
     place rest = {NULL, 0};
@@ -217,7 +230,7 @@ report_to_monitor(LoopObject *loop, PyObject *callback, uint64_t began, uint64_t
         }
     }
     uint64_t count = mon_slow_add(m, &slow);
-    log_slow(loop, &slow, count, rest_name);
+    log_slow(loop, &slow, count, rest_name, calls);
     Py_XDECREF(rest.code);
 }
 
@@ -227,13 +240,13 @@ report_to_asyncio(LoopObject *loop, PyObject *callback, double seconds)
 {
     PyObject *shown = PyObject_CallFunction(loop->state->format_callback, "O()", callback);
     if (shown == NULL) {
-        PyErr_WriteUnraisable(callback);
+        loop_swallow(loop);
         return;
     }
     PyObject *done = PyObject_CallMethod(loop->state->asyncio_logger, "warning", "sOd",
                                          "Executing <Handle %s> took %.3f seconds", shown, seconds);
     if (done == NULL) {
-        PyErr_WriteUnraisable(callback);
+        loop_report(loop, "A slow callback could not be logged", NULL, NULL, NULL);
     }
     Py_XDECREF(done);
     Py_DECREF(shown);

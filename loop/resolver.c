@@ -144,12 +144,12 @@ resolve_end(resolve_request *self, bool failed, PyObject *value)
 {
     LoopObject *loop = self->loop;
 
-    loop_slice_begin(loop, NULL, MON_CAUSE_IO, -1);
+    bool opened = loop_slice_begin(loop, NULL, MON_CAUSE_IO, -1);
     if (value == NULL ||
         resolve_settle(self, failed ? "set_exception" : "set_result", value) < 0) {
         loop_report(loop, "A name look-up could not be answered", NULL, NULL, NULL);
     }
-    loop_slice_end(loop);
+    loop_slice_end(loop, opened);
     Py_XDECREF(value);
     resolve_free(self);
 }

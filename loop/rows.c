@@ -7,11 +7,11 @@
 
 /* Text of an attribute for a row's name, or NULL without an exception. */
 static PyObject *
-text_attribute(PyObject *object, const char *name)
+text_attribute(LoopObject *loop, PyObject *object, const char *name)
 {
     PyObject *text = PyObject_GetAttrString(object, name);
     if (text == NULL || !PyUnicode_Check(text)) {
-        PyErr_Clear();
+        loop_swallow(loop);
         Py_CLEAR(text);
     }
     return text;
@@ -61,7 +61,7 @@ rows_add_callback(LoopObject *loop, PyObject *callable, PyObject *key)
     PyObject *error = PyErr_GetRaisedException();
     mon_row *row;
     if (PyCFunction_CheckExact(callable)) {
-        PyObject *name = text_attribute(callable, "__qualname__");
+        PyObject *name = text_attribute(loop, callable, "__qualname__");
         row = add(loop, MON_CALLBACK, key, false, utf8_or(name, "?"), NULL, 0);
         Py_XDECREF(name);
     }
@@ -81,11 +81,11 @@ row_of_foreign(LoopObject *loop, PyObject *coro)
 {
     PyObject *code = PyObject_GetAttrString(coro, "cr_code");
     if (code == NULL) {
-        PyErr_Clear();
+        loop_swallow(loop);
         code = PyObject_GetAttrString(coro, "gi_code");
     }
     if (code == NULL) {
-        PyErr_Clear();
+        loop_swallow(loop);
     }
     mon_row *row;
     if (code != NULL && PyCode_Check(code)) {

@@ -218,7 +218,7 @@ tasks_destroyed(LoopObject *loop, PyObject *task)
         return;
     }
     mon_task *record = mon_task_find(loop->mon, task);
-    if (record != NULL && record->state != MON_RUNNING) {
+    if (record != NULL && record->state == MON_AWAITING) {
         mon_task_done(loop->mon, record, mon_now(loop->mon), MON_DESTROYED, NULL);
     }
 }
@@ -249,7 +249,8 @@ tasks_take_up(LoopObject *loop)
     uint64_t now = loop->stamp;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(tasks); i++) {
         PyObject *task = PyList_GET_ITEM(tasks, i);
-        if (PyObject_TypeCheck(task, (PyTypeObject *)loop->state->task_type)) {
+        if (PyObject_TypeCheck(task, (PyTypeObject *)loop->state->task_type) &&
+            mon_task_find(loop->mon, task) == NULL) {
             (void)make_record(loop, task, now);
         }
     }

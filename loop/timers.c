@@ -99,7 +99,7 @@ timers_set_due(LoopObject *loop)
     }
     double ns = when * 1e9;
     loop->timers_due =
-        ns < 9e18 ? mon_clock_ticks_at(&loop->mon->clock, (uint64_t)ns) : UINT64_MAX;
+        ns < 1e17 ? mon_clock_ticks_at(&loop->mon->clock, (uint64_t)ns) : UINT64_MAX;
 }
 
 static int
@@ -204,7 +204,7 @@ timers_fire(LoopObject *loop)
         }
         TimerObject *timer = pop(heap);
         if (loop->timed) {
-            double late = now - timer->when;
+            double late = now - timer->when < 1e6 ? now - timer->when : 1e6;
             mon_timer_fired(loop->mon, mon_clock_duration(&loop->mon->clock, late));
             timer->base.stamp = loop->stamp;
         }

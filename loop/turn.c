@@ -80,15 +80,15 @@ turn_schedule(LoopObject *loop, PyObject *callback, PyObject *const *args, Py_ss
     if (handle == NULL) {
         return NULL;
     }
-    /* After the last allocation that could run Python: the ring must not change
-       between making room and taking it. */
-    if (ring_reserve(loop) < 0) {
-        Py_DECREF(handle);
-        return NULL;
-    }
     handle->cause = (uint8_t)cause;
     if (loop->timed) {
         stamp_due(loop, handle, callback, cause);
+    }
+    /* After the last thing that could run Python: the ring must not change between
+       making room and taking it. */
+    if (ring_reserve(loop) < 0) {
+        Py_DECREF(handle);
+        return NULL;
     }
     ring_push(loop, (HandleObject *)Py_NewRef((PyObject *)handle));
     return handle;
@@ -148,7 +148,16 @@ running_failed(LoopObject *loop, HandleObject *handle, running *now)
         args = ((PyTupleObject *)now->stack[1])->ob_item;
         nargs = PyTuple_GET_SIZE(now->stack[1]);
     }
+    /* The report shows the handle with what it ran. */
+    if (!handle->cancelled) {
+        handle->callback = Py_NewRef(now->callback);
+        handle->nargs = now->nargs;
+        for (unsigned i = 1; i <= (now->nargs == HANDLE_MANY ? 1u : now->nargs); i++) {
+            handle->argv[i] = Py_NewRef(now->stack[i]);
+        }
+    }
     handle_report(loop, handle, now->callback, args, nargs);
+    handle_clear(handle);
 }
 
 /* Everything but the callback: who runs it is still to be told. */
@@ -205,8 +214,8 @@ turn_close_slice(LoopObject *loop)
     if (loop->timed && began != 0 && m->slice_task == NULL) {
         loop->stamp = mon_now(m);
         uint64_t ran = mon_call_end(m, loop->stamp);
+        mon_slice_clear(m); /* before the report, which runs Python */
         ended(loop, NULL, began, ran);
-        mon_slice_clear(m);
     }
 }
 
@@ -217,7 +226,7 @@ slice_begin(LoopObject *loop, HandleObject *handle, PyObject *callback)
     mon *m = loop->mon;
     mon_row *row = handle->task == NULL ? rows_of(loop, callback) : NULL;
     if (m->slice_start != 0) {
-        if (row != NULL && mon_call_joins(m, row)) {
+        if (row != NULL && mon_call_joins(m, row) && m->slice_cause == handle->cause) {
             mon_call_join(m, row, loop->stamp > handle->stamp ? loop->stamp - handle->stamp : 0);
             return;
         }
@@ -256,8 +265,8 @@ slice_end(LoopObject *loop, mon_task *task, PyObject *callback)
         loop->stamp = mon_now(m);
         ran = tasks_step_ended(loop, task, callback, loop->stamp);
     }
+    MON_SET(m->slice_start, 0); /* before the report, which runs Python */
     ended(loop, callback, began, ran);
-    MON_SET(m->slice_start, 0);
 }
 
 static inline void
@@ -279,8 +288,20 @@ run_timed(LoopObject *loop, HandleObject *handle)
     if (loop->flush_first != NULL) {
         loop_flush_all(loop);
     }
+    /* What goes with its last reference is the callback's own doing.  A step needs its
+       task for a moment longer; if that goes then, it needs a stamp of its own. */
+    if (task == NULL && !loop->debug) {
+        Py_DECREF(now.callback);
+        slice_end(loop, NULL, NULL);
+        return;
+    }
     slice_end(loop, task, now.callback);
+    PyObject *object = tasks_of(loop->state, now.callback);
+    bool last = object == NULL || Py_REFCNT(object) == 1;
     Py_DECREF(now.callback);
+    if (last) {
+        loop->stamp = mon_now(loop->mon);
+    }
 }
 
 /* ---- the turns --------------------------------------------------------------------- */
@@ -296,10 +317,13 @@ run_next(LoopObject *loop)
         }
         else {
             run_untimed(loop, handle);
-            if ((loop->head & (UNTIMED_STAMP_EVERY - 1)) == 0 || loop->timed) {
-                loop->stamp = mon_now(loop->mon); /* timed: it has just been switched on */
+            if (loop->timed) { /* it has just been switched on */
+                loop->stamp = mon_now(loop->mon);
             }
         }
+    }
+    if (!loop->timed && (loop->head & (UNTIMED_STAMP_EVERY - 1)) == 0) {
+        loop->stamp = mon_now(loop->mon);
     }
     Py_DECREF(handle);
 }

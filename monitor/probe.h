@@ -21,7 +21,8 @@
    calls of one brief callback are one slice, timed as a whole and counted each.  A
    callback is brief while it stays under MON_BRIEF_SECONDS; the first slice that
    takes longer ends that, and its excess counts as one call's.  So sharing blurs a
-   plain callback's times by some microseconds, and hides nothing. */
+   plain callback's times by some microseconds; and when a brief one turns slow, its
+   first MON_SHARE slow calls at most are reported together. */
 #ifndef MON_PROBE_H
 #define MON_PROBE_H
 
@@ -317,6 +318,9 @@ mon_step_begin(mon *m, mon_task *t, uint64_t stamp)
     if (__builtin_expect(t->state != MON_READY, 0)) {
         mon_task_ready(m, t, stamp, MON_CAUSE_FUTURE, -1);
     }
+    if (__builtin_expect(stamp < t->since, 0)) {
+        stamp = t->since; /* it became due after the stamp was taken */
+    }
     uint64_t delay = stamp - t->since;
     mon_seq_write_begin(&t->seq);
     MON_BUMP(t->ready, delay);
@@ -438,7 +442,8 @@ mon_slice_clear(mon *m)
 static inline uint64_t
 mon_phase_set(mon *m, mon_phase phase, uint64_t stamp, uint64_t *total)
 {
-    uint64_t spent = stamp - m->phase_since;
+    /* A reset on another thread may have begun the phase anew after the stamp was taken. */
+    uint64_t spent = stamp > m->phase_since ? stamp - m->phase_since : 0;
     if (total != NULL) {
         MON_BUMP(*total, spent);
     }

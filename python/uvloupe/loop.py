@@ -71,9 +71,8 @@ class Loop(SignalsMixin, TransportsMixin, _loop.Loop, asyncio.BaseEventLoop):
 
     def call_exception_handler(self, context: dict[str, Any]) -> None:
         """Report an exception to the exception handler, as asyncio does."""
-        task = context.get("task")
-        if task is not None and not task.done():
-            self._task_destroyed(task)  # it was garbage while it was pending
+        if context.get("message") == "Task was destroyed but it is pending!":
+            self._task_destroyed(context.get("task"))
         asyncio.BaseEventLoop.call_exception_handler(self, context)
 
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
+import os
 import signal
 import socket
 import threading
@@ -28,6 +29,23 @@ __all__ = ["SignalsMixin"]
 
 CAUSE_SIGNAL = 6  # mon_cause: MON_CAUSE_SIGNAL
 
+_armed: set[int] = set()
+"""The wake-up descriptors of ours that CPython's handler may be writing to."""
+_abandoned: list[tuple[socket.socket, socket.socket]] = []
+"""Pairs that could not be disarmed: kept, so that no stranger gets the descriptor."""
+
+
+def _forget_in_child() -> None:
+    """A forked child shares the socket: its signals must not wake the parent's loop."""
+    if _armed and threading.current_thread() is threading.main_thread():
+        current = signal.set_wakeup_fd(-1)
+        if current not in _armed and current != -1:
+            signal.set_wakeup_fd(current)
+    _armed.clear()
+
+
+os.register_at_fork(after_in_child=_forget_in_child)
+
 
 def _noop(signum: int, frame: object) -> None:
     """Stands for a handler of the loop: makes the signal reach the wake-up socket."""
@@ -37,6 +55,7 @@ class SignalsMixin(_Base):
     """add_signal_handler() and what Ctrl-C needs."""
 
     _wakeup_pair: tuple[socket.socket, socket.socket] | None = None
+    _signals_unread: bytearray
     _signal_handlers: dict[int, tuple[Callable[..., object], tuple[Any, ...], contextvars.Context]]
 
     # -- the wake-up socket ---------------------------------------------------------
@@ -47,18 +66,23 @@ class SignalsMixin(_Base):
             ours.setblocking(False)
             theirs.setblocking(False)
             self._wakeup_pair = ours, theirs
+            self._signals_unread = bytearray()
             self._add_reader(ours, self._read_signals)
         return self._wakeup_pair[1]
 
     def _read_signals(self) -> None:
         """Handlers of signal.signal() have run by now, or raised KeyboardInterrupt here."""
         assert self._wakeup_pair is not None
+        # A KeyboardInterrupt may be raised anywhere here: what is read is kept until it
+        # has been passed on.
+        unread = self._signals_unread
         try:
-            numbers = self._wakeup_pair[0].recv(4096)
+            unread.extend(self._wakeup_pair[0].recv(4096))
         except (BlockingIOError, InterruptedError):
-            return
-        for signum in numbers:
-            handler = self._handlers().get(signum)
+            pass
+        while unread:
+            handler = self._handlers().get(unread[0])
+            del unread[0]
             if handler is not None:
                 callback, args, context = handler
                 self._call_soon_for(CAUSE_SIGNAL, context, callback, *args)
@@ -84,12 +108,23 @@ class SignalsMixin(_Base):
         except ValueError:  # another interpreter's main thread
             yield
             return
+        _armed.add(theirs)
         try:
             yield
         finally:
             # Leave it as we found it, unless handlers of ours wait for the next run.
             if not self._handlers() or before not in (-1, theirs):
                 signal.set_wakeup_fd(before)
+                _armed.discard(theirs)
+
+    def _disarm(self) -> None:
+        """CPython's handler no longer writes to our socket; what is not ours stays."""
+        if self._wakeup_pair is not None:
+            ours = self._wakeup_pair[1].fileno()
+            current = signal.set_wakeup_fd(-1)
+            if current not in (-1, ours):
+                signal.set_wakeup_fd(current)
+            _armed.discard(ours)
 
     def _close_signals(self) -> None:
         for signum in list(self._handlers()):
@@ -107,13 +142,14 @@ class SignalsMixin(_Base):
                 break
         if self._wakeup_pair is not None:
             ours, theirs = self._wakeup_pair
-            self._wakeup_pair = None
             self._remove_reader(ours)
             if threading.current_thread() is threading.main_thread():
-                number = theirs.fileno()
-                before = signal.set_wakeup_fd(-1)
-                if before not in (-1, number):
-                    signal.set_wakeup_fd(before)
+                self._disarm()
+            elif theirs.fileno() in _armed:
+                _abandoned.append((ours, theirs))
+                self._wakeup_pair = None
+                return
+            self._wakeup_pair = None
             ours.close()
             theirs.close()
 
@@ -131,7 +167,12 @@ class SignalsMixin(_Base):
         if self.is_closed():
             raise RuntimeError("Event loop is closed")
         try:
-            signal.set_wakeup_fd(self._open_wakeup().fileno(), warn_on_full_buffer=False)
+            ours = self._open_wakeup().fileno()
+            before_fd = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
+            if before_fd in _armed and asyncio._get_running_loop() not in (None, self):
+                signal.set_wakeup_fd(before_fd)  # a loop runs and needs it; we get it in our run
+            else:
+                _armed.add(ours)
         except (ValueError, OSError) as error:
             raise RuntimeError(str(error)) from None
         handlers = self._handlers()
@@ -158,7 +199,7 @@ class SignalsMixin(_Base):
         except OSError as error:
             raise RuntimeError(f"sig {sig} cannot be caught") from error
         if not self._handlers() and not self.is_running():
-            signal.set_wakeup_fd(-1)
+            self._disarm()
         return True
 
     @staticmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import gc
+import socket
 import weakref
 
 import pytest
@@ -300,6 +301,38 @@ def test_callbacks_that_close_over_their_loop_are_garbage():
     assert alive() is None
     __import__("os").close(r)
     __import__("os").close(w)
+
+
+def test_handles_kept_by_their_owner_are_garbage_too():
+    loop = uvloupe.new_event_loop()
+    alive = weakref.ref(loop)
+
+    class Owner:
+        def callback(self):
+            pass
+
+    owner = Owner()
+    owner.loop = loop
+    owner.handle = loop.call_soon(owner.callback)
+    a, b = socket.socketpair()
+    owner.reader = loop._add_reader(a, owner.callback)
+    with pytest.warns(ResourceWarning, match="unclosed event loop"):
+        del owner, loop
+        gc.collect()
+    assert alive() is None
+    a.close()
+    b.close()
+
+
+def test_the_report_of_an_exception_shows_the_handle(loop, exceptions):
+    def bad():
+        raise ValueError
+
+    shown = []
+    loop.set_exception_handler(lambda _, context: shown.append(repr(context["handle"])))
+    loop.call_soon(bad)
+    turn(loop)
+    assert "bad" in shown[0]
 
 
 def test_nested_loops_are_refused(loop):

@@ -92,3 +92,24 @@ def test_one_shot_runs_see_their_events(loop):
     loop.remove_reader(a)
     a.close()
     b.close()
+
+
+def test_cancelled_handles_do_not_starve_the_poll(loop):
+    """With the monitor off the time is looked at every few handles, cancelled or not."""
+    loop.monitor.level = "off"
+    fired = []
+
+    def again():
+        loop.call_soon(int).cancel()
+        if not fired:
+            loop.call_soon(again)
+        else:
+            loop.stop()
+
+    loop.call_later(0.005, fired.append, 1)
+    loop.call_soon(again)
+    guard = threading.Timer(20, loop.call_soon_threadsafe, [fired.append, 2])
+    guard.start()
+    loop.run_forever()
+    guard.cancel()
+    assert fired == [1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 
@@ -159,7 +160,7 @@ def test_bad_descriptors(loop, tmp_path):
         loop.add_reader(-1, print)
     with pytest.raises(OSError):
         loop.add_reader(987654, print)
-    with pytest.raises(TypeError):
+    with pytest.raises(ValueError, match="Invalid file object: 'stdin'"):
         loop.add_reader("stdin", print)
     with open(tmp_path / "file", "w") as file, pytest.raises(PermissionError):
         loop.add_writer(file, print)  # epoll does not take regular files
@@ -205,3 +206,45 @@ def test_sock_connect_refused(loop):
                 await loop.sock_connect(client, address)
 
     loop.run_until_complete(main())
+
+
+def test_many_arguments_survive_a_collection(loop, pair):
+    """A bound method writes in front of its arguments while it runs."""
+    a, b = pair
+
+    class Receiver:
+        def readable(self, *args):
+            gc.collect()
+            assert args == (1, 2, 3, 4, 5)
+            loop.stop()
+
+    loop.add_reader(a, Receiver().readable, 1, 2, 3, 4, 5)
+    b.send(b"x")
+    loop.run_forever()
+    loop.remove_reader(a)
+
+
+def test_blocking_descriptors_stay_blocking(loop, pair):
+    a, b = pair
+    b.setblocking(True)
+    loop.add_reader(b, print)
+    assert os.get_blocking(b.fileno())
+    loop.remove_reader(b)
+    assert os.get_blocking(b.fileno())
+
+
+def test_an_argument_that_removes_watchers_as_it_goes(loop, pair):
+    a, b = pair
+
+    class Last:
+        def __del__(self):
+            loop.remove_writer(a)
+            loop.add_reader(a, loop.stop)
+
+    loop.add_reader(a, print, Last())
+    loop.add_writer(a, print)
+    loop.remove_reader(a)
+    b.send(b"x")
+    loop.run_forever()
+    assert loop.remove_reader(a) is True
+    assert loop.remove_writer(a) is False

@@ -206,7 +206,7 @@ def test_an_exception_in_a_slow_callback_is_reported_too(loop, exceptions):
     assert isinstance(exceptions[0]["exception"], ValueError)
 
 
-def test_a_logger_that_fails_does_no_harm(loop, monkeypatch):
+def test_a_logger_that_fails_does_no_harm(loop, exceptions):
     class Bad(logging.Handler):
         def emit(self, record):
             raise RuntimeError("the disk is full")
@@ -214,12 +214,91 @@ def test_a_logger_that_fails_does_no_harm(loop, monkeypatch):
     logger = logging.getLogger("uvloupe")
     handler = Bad()
     logger.addHandler(handler)
-    monkeypatch.setattr("sys.unraisablehook", lambda *_: None)
     try:
         ran = []
         loop.call_soon(time.sleep, 0.11)
         loop.call_soon(ran.append, 1)
         turn(loop)
         assert ran == [1]
+        assert str(exceptions[0]["exception"]) == "the disk is full"
     finally:
         logger.removeHandler(handler)
+
+
+def test_names_are_cut_between_characters(loop, warnings):
+    for size in range(150, 170):
+        code = f"import time\ndef {'x' * size}{'é' * 60}():\n    time.sleep(0.006)\n"
+        names = {}
+        exec(code, names)
+        loop.monitor.slow_threshold = 0.005
+        loop.call_soon(next(v for k, v in names.items() if k.startswith("xx")))
+        turn(loop)
+    assert len(warnings()) == 20
+
+
+def test_what_a_destructor_does_counts_for_its_callback(loop):
+    class Slow:
+        def __del__(self):
+            time.sleep(0.11)
+
+        def method(self):
+            pass
+
+    loop.call_soon(Slow().method)
+    turn(loop)
+    (slow,) = loop.monitor.slow_steps()
+    assert slow.callback.endswith("method")
+
+
+def test_a_destructor_that_wakes_a_task_spoils_no_figure(loop):
+    class Waker:
+        def __init__(self, future):
+            self.future = future
+
+        def __del__(self):
+            time.sleep(0.001)
+            self.future.set_result(None)
+
+        def method(self):
+            pass
+
+    async def main():
+        for _ in range(5):
+            future = loop.create_future()
+            loop.call_soon(Waker(future).method)
+            await future
+
+    loop.run_until_complete(main())
+    assert loop.monitor.histogram("ready_delay").max < 10
+
+
+def test_a_brief_callback_that_turns_slow_is_reported_as_several_calls(loop, warnings):
+    nap = 0.0
+
+    def usually_brief():
+        if nap:
+            time.sleep(nap)
+
+    for _ in range(100):
+        loop.call_soon(usually_brief)
+    turn(loop)
+    nap = 0.03
+    for _ in range(8):
+        loop.call_soon(usually_brief)
+    turn(loop)
+    assert len(warnings()) == 1 and "calls in a row" in warnings()[0]
+
+
+def test_ctrl_c_while_a_slow_step_is_logged(loop):
+    class Interrupted(logging.Handler):
+        def emit(self, record):
+            raise KeyboardInterrupt
+
+    handler = Interrupted()
+    logging.getLogger("uvloupe").addHandler(handler)
+    try:
+        loop.call_soon(time.sleep, 0.11)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+    finally:
+        logging.getLogger("uvloupe").removeHandler(handler)

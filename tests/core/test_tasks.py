@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import collections.abc
 import contextvars
 import gc
 import sys
@@ -379,3 +380,49 @@ class TestLevels:
         loop.run_forever()
         rows = {row.name: row for row in loop.monitor.profile().callbacks}
         assert rows["str"].ready >= 0.06 > rows["bytes"].ready >= 0.03
+
+    def test_a_context_with_a_task_ends_no_record(self, loop, exceptions):
+        async def worker():
+            for _ in range(3):
+                await asyncio.sleep(0)
+
+        async def main():
+            task = asyncio.create_task(worker(), name="victim")
+            loop.call_exception_handler({"message": "look at this", "task": task})
+            loop.call_exception_handler({"message": "or this", "task": "no task"})
+            await task
+
+        loop.run_until_complete(main())
+        (victim,) = done_tasks(loop, "victim")
+        assert victim.outcome == "result" and len(exceptions) == 2
+
+    def test_foreign_coroutines_that_run_python_when_looked_at(self, loop):
+        """Whatever they schedule then goes into the ring, and nothing is lost."""
+        ran = []
+
+        class Foreign(collections.abc.Coroutine):
+            def __init__(self):
+                self.steps = 0
+
+            @property
+            def cr_code(self):
+                for _ in range(700):
+                    loop.call_soon(ran.append, 1)
+                raise AttributeError
+
+            def send(self, value):
+                raise StopIteration(7)
+
+            def throw(self, *args):
+                raise args[0]
+
+            def close(self):
+                pass
+
+            def __await__(self):
+                return self
+
+        assert loop.run_until_complete(loop.create_task(coro=Foreign())) == 7
+        loop.call_soon(loop.stop)
+        loop.run_forever()
+        assert len(ran) >= 700

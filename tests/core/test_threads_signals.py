@@ -248,3 +248,37 @@ class TestSignals:
         loop.run_forever()
         (slow,) = loop.monitor.slow_steps()
         assert slow.cause == "signal" and slow.duration >= 0.12
+
+    def test_another_loops_handlers_leave_the_running_loop_its_signals(self, loop):
+        other = uvloupe.new_event_loop()
+
+        def meddle():
+            other.add_signal_handler(signal.SIGUSR1, print)
+            other.remove_signal_handler(signal.SIGUSR1)
+            other.close()
+
+        loop.call_soon(meddle)
+        kill_soon(signal.SIGINT, 0.1)
+        loop.call_later(10, loop.stop)
+        with pytest.raises(KeyboardInterrupt):
+            loop.run_forever()
+
+    def test_a_forked_childs_signals_stay_in_the_child(self, loop):
+        got = []
+        loop.add_signal_handler(signal.SIGUSR1, got.append, 1)
+
+        async def main():
+            r, w = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                os.kill(os.getpid(), signal.SIGUSR1)
+                os.write(w, b"x")
+                os._exit(0)
+            os.read(r, 1)
+            os.waitpid(pid, 0)
+            os.close(r)
+            os.close(w)
+            await asyncio.sleep(0.02)
+
+        loop.run_until_complete(main())
+        assert got == []

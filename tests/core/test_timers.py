@@ -89,12 +89,61 @@ def test_no_delay_is_the_next_turn(loop, delay):
     assert ran == [1]
 
 
-@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
-def test_what_no_clock_reaches_is_refused(loop, bad):
-    with pytest.raises(ValueError, match="finite"):
-        loop.call_later(bad, print)
-    with pytest.raises(ValueError, match="finite"):
-        loop.call_at(bad, print)
+def test_nan_is_refused(loop):
+    with pytest.raises(ValueError, match="must be a number of seconds, not nan"):
+        loop.call_later(math.nan, print)
+    with pytest.raises(ValueError, match="must be a number of seconds, not nan"):
+        loop.call_at(math.nan, print)
+
+
+def test_infinity_is_never_and_the_other_one_was_long_ago(loop):
+    async def main():
+        asleep = asyncio.create_task(asyncio.sleep(math.inf))
+        ran = []
+        loop.call_at(-math.inf, ran.append, 1)
+        loop.call_at(math.inf, ran.append, 2)
+        await asyncio.sleep(0.005)
+        assert ran == [1] and not asleep.done()
+        asleep.cancel()
+
+    loop.run_until_complete(main())
+
+
+def test_parameters_may_be_named(loop):
+    ran = []
+    loop.call_later(delay=0.001, callback=lambda: ran.append("later"))
+    loop.call_at(callback=lambda: ran.append("at"), when=0, context=None)
+    loop.call_soon(callback=lambda: ran.append("soon"))
+    loop.call_later(0.003, loop.stop)
+    loop.run_forever()
+    assert ran == ["soon", "at", "later"]
+    with pytest.raises(TypeError, match="missing required argument: 'callback'"):
+        loop.call_later(delay=1)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'colour'"):
+        loop.call_soon(callback=print, colour=1)
+
+
+def test_a_finalizer_that_cancels_other_timers(loop):
+    class Chain:
+        def __init__(self, timers):
+            self.timers = timers
+
+        def __del__(self):
+            for timer in self.timers:
+                timer.cancel()
+
+    for _ in range(5):
+        timers = [loop.call_later(100, print) for _ in range(300)]
+        first = loop.call_later(100, id, Chain(timers))
+        others = [loop.call_later(100, print) for _ in range(100)]
+        first.cancel()
+        for timer in others:
+            timer.cancel()
+    ran = []
+    loop.call_later(0.001, ran.append, 1)
+    loop.call_later(0.002, loop.stop)
+    loop.run_forever()
+    assert ran == [1]
 
 
 def test_wrong_types(loop):
