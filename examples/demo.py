@@ -150,7 +150,7 @@ async def check_out(shop: Shop) -> None:
                 await response.read()
 
         await asyncio.gather(
-            get("checkout/4711", 0), *(get("catalogue", 0.2 + n / 10) for n in range(5))
+            get("checkout/4711", 0.02), *(get("stock", 0) for _ in range(5)), *(get("catalogue", 0.2 + n / 10) for n in range(5))
         )
 
 

@@ -48,6 +48,7 @@ gil_take_back(LoopObject *loop)
     loop->in_kernel = false;
     if (timed) {
         loop->events_at = mon_now(loop->mon);
+        loop->busy_since = loop->events_at;
         mon_gil_taken(loop->mon, loop->events_at);
     }
 }

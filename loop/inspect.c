@@ -41,16 +41,13 @@ answer_error(mon_request *request)
 static void
 answer_cancel(LoopObject *loop, mon_request *request)
 {
-    char text[160];
-    unsigned long long id = mon_request_id(request);
-    PyObject *task = find_task(loop, id);
+    PyObject *task = find_task(loop, mon_request_id(request));
     if (task == NULL) {
         if (PyErr_Occurred()) {
             answer_error(request);
             return;
         }
-        PyOS_snprintf(text, sizeof(text), "there is no live task %llu", id);
-        mon_request_answer(request, MON_REQUEST_REFUSED, text);
+        mon_request_answer(request, MON_REQUEST_REFUSED, "it is no longer alive");
         return;
     }
     PyObject *accepted = PyObject_CallMethod(task, "cancel", "s", "cancelled from the console");
@@ -60,12 +57,10 @@ answer_cancel(LoopObject *loop, mon_request *request)
         return;
     }
     if (accepted == Py_True) {
-        PyOS_snprintf(text, sizeof(text), "task %llu: cancellation requested", id);
-        mon_request_answer(request, MON_REQUEST_DONE, text);
+        mon_request_answer(request, MON_REQUEST_DONE, "cancellation requested");
     }
     else {
-        PyOS_snprintf(text, sizeof(text), "task %llu is already done", id);
-        mon_request_answer(request, MON_REQUEST_REFUSED, text);
+        mon_request_answer(request, MON_REQUEST_REFUSED, "it is done already");
     }
     Py_DECREF(accepted);
 }

@@ -126,6 +126,8 @@ struct LoopObject {
     uint64_t stamp;                     /* ticks: the last boundary between callbacks */
     uint64_t report_ticks;              /* a callback longer than this is looked at */
     uint64_t timers_due;                /* ticks: when to look at the timers; UINT64_MAX: none */
+    uint64_t busy_since;                /* ticks: when the last poll that blocked ended */
+    uint64_t timer_due;                 /* ticks: when the timer that runs now became due */
     uint64_t due_slice, due_stamp;      /* turn.c: what plain callbacks' due times share */
     unsigned due_shared;
     loop_flush *flush_first;

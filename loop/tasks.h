@@ -50,6 +50,10 @@ tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback, PyOb
     mon_cause cause = handle->cause;
     if (cause == MON_CAUSE_FUTURE && m->slice_start != 0 && m->slice_cause >= MON_CAUSE_TIMER) {
         cause = m->slice_cause; /* a timer or a descriptor finished the future */
+        if (cause == MON_CAUSE_TIMER && loop->timer_due > record->since) {
+            /* The task was due when its timer was: from then on it waits for the loop. */
+            handle->stamp = loop->timer_due;
+        }
     }
     mon_task_ready(m, record, handle->stamp, cause, m->slice_fd);
     handle->task = record;

@@ -190,6 +190,16 @@ timers_cancelled(LoopObject *loop, TimerObject *timer)
     }
 }
 
+/* Since when a timer has been waiting for the loop, in ticks: its deadline, if callbacks
+   were running then.  If the loop was idle, it was the kernel that had still to wake it. */
+static uint64_t
+due_since(LoopObject *loop, double when)
+{
+    uint64_t due = when > 0 ? mon_clock_ticks_at(&loop->mon->clock, (uint64_t)(when * 1e9)) : 0;
+    due = due > loop->busy_since ? due : loop->busy_since;
+    return due < loop->stamp ? due : loop->stamp;
+}
+
 int
 timers_fire(LoopObject *loop)
 {
@@ -206,7 +216,7 @@ timers_fire(LoopObject *loop)
         if (loop->timed) {
             double late = now - timer->when < 1e6 ? now - timer->when : 1e6;
             mon_timer_fired(loop->mon, mon_clock_duration(&loop->mon->clock, late));
-            timer->base.stamp = loop->stamp;
+            timer->base.stamp = due_since(loop, timer->when);
         }
         ring_push(loop, &timer->base);
         drop_cancelled_top(heap);

@@ -234,6 +234,9 @@ slice_begin(LoopObject *loop, HandleObject *handle, PyObject *callback)
     }
     uint64_t now = loop->stamp;
     MON_SET(m->slice_cause, handle->cause);
+    if (handle->cause == MON_CAUSE_TIMER) {
+        loop->timer_due = handle->stamp;
+    }
     if (row == NULL) {
         tasks_look_at_name(loop, handle->task, callback);
         mon_step_begin(m, handle->task, now);
@@ -359,6 +362,7 @@ turn_run(LoopObject *loop)
 {
     int result = 0;
     loop->stamp = mon_now(loop->mon);
+    loop->busy_since = loop->stamp;
     loop->poll_due = 0; /* the first turn polls, so that one-shot runs see their events */
     mon_run_begin(loop->mon, loop->stamp);
     if (loop->flush_first != NULL) {

@@ -35,7 +35,7 @@ status_now(con_buffer *out, const mon_status *s)
     con_say_slice(out, s);
     con_buffer_addc(out, '\n');
     if (s->slice_file != NULL) {
-        con_buffer_adds(out, "        at ");
+        con_buffer_adds(out, "        defined at ");
         con_say_place(out, s->slice_file, s->slice_line);
         con_buffer_addc(out, '\n');
     }

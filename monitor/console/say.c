@@ -49,8 +49,9 @@ con_say_holdup(con_buffer *out, const mon_status *status)
     if (status->in_slice) {
         con_say_slice(out, status);
         if (status->slice_file != NULL) {
-            con_buffer_adds(out, " at ");
+            con_buffer_adds(out, " (defined at ");
             con_say_place(out, status->slice_file, status->slice_line);
+            con_buffer_addc(out, ')');
         }
     }
     else if (status->phase == MON_STOPPED) {

@@ -60,9 +60,12 @@ def _split(arguments: list[str]) -> tuple[list[str], list[str]]:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return value
 
 
@@ -89,8 +92,31 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--profile", type=Path, metavar="FILE", help="write a profile at the end")
     report = commands.add_parser("report", help="print the summary of a profile")
     report.add_argument("file", type=Path, metavar="FILE")
-    report.add_argument("--limit", type=int, default=20, metavar="N", help="rows of each table")
+    report.add_argument("--limit", type=_rows, default=20, metavar="N", help="rows of each table")
     return parser
+
+
+def _rows(text: str) -> int:
+    try:
+        rows = int(text)
+    except ValueError:
+        rows = 0
+    if rows < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of rows; 1 is the least")
+    return rows
+
+
+def _may_overwrite(file: Path) -> bool:
+    """Nothing is there, or nothing but an older profile."""
+    try:
+        if file.stat().st_size == 0:
+            return True
+        Profile.load(file)
+    except FileNotFoundError:
+        return True
+    except (OSError, ProfileError):
+        return False
+    return True
 
 
 def _report(file: Path, limit: int) -> int:
@@ -116,6 +142,13 @@ def _run(options: argparse.Namespace, program: list[str]) -> int:
         chosen = replace(chosen, slow_threshold=options.slow)
     environment.choose(chosen)
     if options.profile is not None:
+        if not _may_overwrite(options.profile):
+            print(
+                f"uvloupe run: --profile {options.profile}: that file is there and is no profile; "
+                "give another name, or remove it",
+                file=sys.stderr,
+            )
+            return _USAGE_ERROR
         recorder = Recorder(options.profile.absolute())
         runner.on_new_loop.append(recorder.add)
         # Registered before the program's own, so called after them, and after its threads.

@@ -3,7 +3,7 @@
 ======================== ==================================================================
 ``UVLOUPE_MONITOR``       ``on`` (the default) or ``off``
 ``UVLOUPE_SLOW``          seconds: longer steps and callbacks are reported (0.1)
-``UVLOUPE_CONSOLE``       where a telnet console listens, e.g. ``127.0.0.1:50101`` or
+``UVLOUPE_CONSOLE``       where a telnet console listens, e.g. ``127.0.0.1:20301`` or
                          ``/run/shop/console``; none unless set
 ``UVLOUPE_CONSOLE_TOKEN`` what the console asks for before anything else
 ======================== ==================================================================

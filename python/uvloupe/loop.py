@@ -9,7 +9,8 @@ loop, which need no more than add_reader() and add_writer().
 from __future__ import annotations
 
 import asyncio
-from asyncio import selector_events
+import weakref
+from asyncio import selector_events, unix_events
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,14 @@ class Loop(SignalsMixin, TransportsMixin, _loop.Loop, asyncio.BaseEventLoop):
     def __init__(self, monitor: str | None = None, slow_threshold: float | None = None) -> None:
         super().__init__()
         asyncio.BaseEventLoop.__init__(self)
+        # asyncio's own transports, by descriptor, as its selector loop keeps them.
+        self._transports: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+        if hasattr(unix_events, "_PidfdChildWatcher"):  # 3.14: a watcher for each loop
+            self._watcher = (
+                unix_events._PidfdChildWatcher()
+                if unix_events.can_use_pidfd()
+                else unix_events._ThreadedChildWatcher()
+            )
         self._monitor = Monitor(self._new_monitor())
         if slow_threshold is not None:
             self._monitor.slow_threshold = slow_threshold
@@ -104,6 +113,34 @@ class Loop(SignalsMixin, TransportsMixin, _loop.Loop, asyncio.BaseEventLoop):
     def remove_writer(self, fd: Any) -> bool:
         """Stop watching fd for writing; True if it was watched."""
         return self._remove_writer(fd)
+
+    # -- datagrams, pipes, subprocesses ---------------------------------------------
+    # asyncio's own transports, on _add_reader() and _add_writer().
+
+    def _make_datagram_transport(
+        self,
+        sock: Any,
+        protocol: Any,
+        address: Any = None,
+        waiter: Any = None,
+        extra: Any = None,
+    ) -> Any:
+        return selector_events._SelectorDatagramTransport(
+            self, sock, protocol, address, waiter, extra
+        )
+
+    def _make_read_pipe_transport(
+        self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None
+    ) -> Any:
+        return unix_events._UnixReadPipeTransport(self, pipe, protocol, waiter, extra)
+
+    def _make_write_pipe_transport(
+        self, pipe: Any, protocol: Any, waiter: Any = None, extra: Any = None
+    ) -> Any:
+        return unix_events._UnixWritePipeTransport(self, pipe, protocol, waiter, extra)
+
+    _make_subprocess_transport = unix_events._UnixSelectorEventLoop._make_subprocess_transport
+    _child_watcher_callback = unix_events._UnixSelectorEventLoop._child_watcher_callback
 
     # -- sockets --------------------------------------------------------------------
     # asyncio's own coroutines; they use _add_reader() and _add_writer().

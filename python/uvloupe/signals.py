@@ -169,7 +169,8 @@ class SignalsMixin(_Base):
         try:
             ours = self._open_wakeup().fileno()
             before_fd = signal.set_wakeup_fd(ours, warn_on_full_buffer=False)
-            if before_fd in _armed and asyncio._get_running_loop() not in (None, self):
+            running: object = asyncio._get_running_loop()
+            if before_fd in _armed and running is not None and running is not self:
                 signal.set_wakeup_fd(before_fd)  # a loop runs and needs it; we get it in our run
             else:
                 _armed.add(ours)

@@ -48,7 +48,7 @@ test_the_culprit_is_named_and_the_answer_comes_late(void **state)
     assert_holds(heard(&p),
                  "The loop has not answered for 300 ms:\r\nTask-99 (report) has been "
                  "running for ");
-    assert_holds(heard(&p), " at /srv/app/main.py:42.\r\nTask 2 (Task-2) will be");
+    assert_holds(heard(&p), " (defined at /srv/app/main.py:42).\r\nTask 2 (Task-2) will be");
     SAY(&p, "stat");
     expect(&p, "stat");
     forget(&p);

@@ -279,13 +279,17 @@ def test_a_brief_callback_that_turns_slow_is_reported_as_several_calls(loop, war
         if nap:
             time.sleep(nap)
 
-    for _ in range(100):
-        loop.call_soon(usually_brief)
-    turn(loop)
-    nap = 0.03
-    for _ in range(8):
-        loop.call_soon(usually_brief)
-    turn(loop)
+    for _ in range(10):  # a busy machine may interrupt a brief call: it is then not brief
+        nap = 0.0
+        for _ in range(200):
+            loop.call_soon(usually_brief)
+        turn(loop)
+        nap = 0.03
+        for _ in range(8):
+            loop.call_soon(usually_brief)
+        turn(loop)
+        if warnings():
+            break
     assert len(warnings()) == 1 and "calls in a row" in warnings()[0]
 
 

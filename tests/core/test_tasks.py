@@ -426,3 +426,29 @@ class TestLevels:
         loop.call_soon(loop.stop)
         loop.run_forever()
         assert len(ran) >= 700
+
+    def test_who_sleeps_into_a_block_is_ready_not_awaiting(self, loop):
+        import time
+
+        async def victim():
+            await asyncio.sleep(0.02)
+
+        async def blocker():
+            await asyncio.sleep(0.001)
+            time.sleep(0.2)
+
+        async def main():
+            await asyncio.gather(
+                asyncio.create_task(victim(), name="victim"),
+                asyncio.create_task(blocker(), name="blocker"),
+            )
+
+        loop.run_until_complete(main())
+        (victim_,) = done_tasks(loop, "victim")
+        assert victim_.ready == pytest.approx(0.18, abs=0.02)
+        assert victim_.awaited == pytest.approx(0.02, abs=0.01)
+        check_identity(loop)
+
+    def test_who_sleeps_on_an_idle_loop_is_never_ready(self, loop):
+        loop.run_until_complete(asyncio.sleep(0.05))
+        assert all(task.ready < 0.01 for task in done_tasks(loop))

@@ -262,7 +262,7 @@ def test_slow_steps_are_told_on_stderr(run_python: Any, tmp_path: Path) -> None:
         (("run",), "name a script"),
         (("run", "-m"), "-m needs"),
         (("run", "--slow", "0", "x.py"), "positive"),
-        (("run", "--slow", "soon", "x.py"), "invalid"),
+        (("run", "--slow", "soon", "x.py"), "not a positive number"),
         (("run", "--sloow", "1", "x.py"), "unrecognized"),
         (("run", "nothing.py"), "can't open file 'nothing.py'"),
         (("walk",), "invalid choice"),
@@ -319,3 +319,23 @@ def test_a_loop_in_a_thread_that_outlives_main_is_profiled(
     assert time.monotonic() - started > 0.1
     profile = uvloupe.Profile.load(tmp_path / "p.json")
     assert [t.outcome for t in profile.tasks if t.coro == "later"] == ["result"]
+
+
+def test_a_profile_overwrites_no_stranger(run_python: Any, tmp_path: Path) -> None:
+    script = tmp_path / "program.py"
+    text = "import asyncio; asyncio.run(asyncio.sleep(0)); print('ran')"
+    script.write_text(text)
+    done = run_python("-m", "uvloupe", "run", "--profile", str(script), str(script))
+    assert done.returncode == 2 and "is no profile" in done.stderr
+    assert script.read_text() == text
+    profile = tmp_path / "profile.json"
+    for _ in range(2):  # an older profile may be overwritten
+        done = run_python("-m", "uvloupe", "run", "--profile", str(profile), str(script))
+        assert done.returncode == 0 and "ran" in done.stdout
+
+
+def test_bad_options_say_what_is_wrong(run_python: Any) -> None:
+    done = run_python("-m", "uvloupe", "report", "--limit", "-1", "x.json")
+    assert done.returncode == 2 and "'-1' is no number of rows" in done.stderr
+    done = run_python("-m", "uvloupe", "run", "--slow", "abc", "x.py")
+    assert done.returncode == 2 and "'abc'" in done.stderr and "_seconds" not in done.stderr

@@ -74,6 +74,4 @@ def test_subprocesses_work_under_the_policy(run_python) -> None:
         print(asyncio.run(main()))
         """,
     )  # fmt: skip
-    if "NotImplementedError" in done.stderr:
-        pytest.xfail("the loop has no subprocesses yet")
     assert (done.stdout, done.stderr) == ("(0, b'child\\n')\n", "")
