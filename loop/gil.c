@@ -14,10 +14,11 @@ gil_before_poll(uv_prepare_t *prepare)
     if (!loop->may_block) {
         return;
     }
-    if (loop->head != loop->tail || loop->stopping || loop->fatal != NULL) {
-        /* A callback that libuv ran before this one made work: do not block.  libuv
-           computes its time-out after the prepare callbacks, and an active idle
-           handle makes it zero. */
+    if (loop->head != loop->tail || loop->stopping || loop->fatal != NULL ||
+        loop->timers_due == 0) {
+        /* A callback that libuv ran before this one made work, or the timer that was to
+           end the poll has expired already: do not block.  libuv computes its time-out
+           after the prepare callbacks, and an active idle handle makes it zero. */
         (void)uv_idle_start(&loop->idle, gil_idle);
         return;
     }

@@ -15,7 +15,9 @@ static const double LOOP_POLL_SECONDS = 50e-6;
 static void
 on_timer(uv_timer_t *timer)
 {
-    loop_from_uv(timer->loop)->timers_due = 0; /* look at CLOCK_MONOTONIC */
+    /* Look at CLOCK_MONOTONIC.  libuv may run timers before it polls: then the poll has
+       nothing left to end it, and must not block (gil_before_poll). */
+    loop_from_uv(timer->loop)->timers_due = 0;
 }
 
 static void
@@ -67,7 +69,9 @@ poll_run(LoopObject *loop, bool block)
     loop->may_block = false;
 
     mon_anchor(m);
-    timers_set_due(loop);
+    if (loop->timers_due != 0) {
+        timers_set_due(loop);
+    }
     loop->stamp = mon_now(m);
     loop->poll_due = loop->stamp + loop->poll_interval;
     if (loop->timed) {

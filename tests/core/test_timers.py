@@ -253,3 +253,30 @@ def test_a_million_pending_timers(loop):
     assert ran == [1]
     for timer in timers:
         timer.cancel()
+
+
+def test_a_timer_that_expires_between_arming_and_polling(loop):
+    """The poll must not block then; thousands of short waits meet the case by chance."""
+
+    async def fire_all(delays):
+        future = loop.create_future()
+        left = len(delays)
+
+        def fired():
+            nonlocal left
+            left -= 1
+            if not left:
+                future.set_result(None)
+
+        for delay in delays:
+            loop.call_later(delay, fired)
+        await future
+
+    async def main():
+        delays = [0.001 + 0.002 * (n * 61 % 100) / 100 for n in range(100)]
+        end = loop.time() + 3
+        while loop.time() < end:
+            await asyncio.wait_for(fire_all(delays), 20)
+            await asyncio.gather(*[asyncio.sleep(n * 2e-5) for n in range(100)])
+
+    loop.run_until_complete(main())
