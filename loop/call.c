@@ -39,7 +39,8 @@ slice_open(LoopObject *loop, PyObject *callable, mon_cause cause, int fd)
     if (!loop->timed || m->slice_start != 0) {
         return false;
     }
-    mon_row *row = callable != NULL ? rows_of(loop, callable) : &m->rows[MON_ROW_OTHER_CALLBACK];
+    mon_row *row =
+        callable != NULL ? rows_of(loop, callable) : &m->rows[MON_ROW_OTHER_CALLBACK];
     uint64_t now = mon_now(m);
     MON_SET(m->slice_cause, (uint8_t)cause);
     MON_SET(m->slice_fd, fd);
@@ -76,7 +77,8 @@ loop_call(LoopObject *loop, PyObject *context, PyObject *callable, PyObject *con
     bool opened = slice_open(loop, callable, cause, fd);
     PyObject *result = NULL;
     if (context == NULL || PyContext_Enter(context) == 0) {
-        result = PyObject_Vectorcall(callable, args, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET, NULL);
+        result = PyObject_Vectorcall(callable, args, nargs | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                                     NULL);
         if (context != NULL && PyContext_Exit(context) < 0) {
             Py_CLEAR(result);
         }
@@ -140,9 +142,11 @@ describe(PyObject *message, PyObject *error, PyObject *transport, PyObject *prot
     if (context == NULL) {
         return NULL;
     }
-    if (set_item(context, "message", message) < 0 || set_item(context, "exception", error) < 0 ||
+    if (set_item(context, "message", message) < 0 ||
+        set_item(context, "exception", error) < 0 ||
         set_item(context, "transport", transport) < 0 ||
-        set_item(context, "protocol", protocol) < 0 || set_item(context, "handle", handle) < 0) {
+        set_item(context, "protocol", protocol) < 0 ||
+        set_item(context, "handle", handle) < 0) {
         Py_CLEAR(context);
         return NULL;
     }
@@ -189,8 +193,8 @@ report(LoopObject *loop, PyObject *message, PyObject *transport, PyObject *proto
     PyObject *context = describe(message, error, transport, protocol, handle);
     PyObject *done = NULL;
     if (context != NULL) {
-        done = PyObject_CallMethodOneArg((PyObject *)loop, loop->state->str_call_exception_handler,
-                                         context);
+        done = PyObject_CallMethodOneArg((PyObject *)loop,
+                                         loop->state->str_call_exception_handler, context);
     }
     if (done == NULL) {
         /* The handler itself failed, which asyncio's never does but for these two. */
@@ -224,8 +228,8 @@ loop_report(LoopObject *loop, const char *message, PyObject *transport, PyObject
 }
 
 void
-handle_report(LoopObject *loop, HandleObject *self, PyObject *callback, PyObject *const *args,
-              Py_ssize_t nargs)
+handle_report(LoopObject *loop, HandleObject *self, PyObject *callback,
+              PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *error = PyErr_GetRaisedException();
     if (error == NULL) {

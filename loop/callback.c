@@ -265,9 +265,9 @@ handle_run_kept(HandleObject *self, mon_cause cause, int fd)
         }
         args = many != NULL ? many + 1 : NULL;
     }
-    PyObject *result = args != NULL
-                           ? loop_call(loop, context, callback, args, (size_t)nargs, cause, fd)
-                           : PyErr_NoMemory();
+    PyObject *result =
+        args != NULL ? loop_call(loop, context, callback, args, (size_t)nargs, cause, fd)
+                     : PyErr_NoMemory();
     if (result == NULL) {
         handle_report(loop, self, callback, args, args != NULL ? nargs : 0);
     }
@@ -467,18 +467,24 @@ PyDoc_STRVAR(handle_doc, "A callback that the loop will run: what call_soon() re
 PyDoc_STRVAR(cancel_doc, "Cancel the callback; it will not run.  Does nothing after that.");
 PyDoc_STRVAR(cancelled_doc, "True if cancel() was called.");
 PyDoc_STRVAR(get_context_doc, "The contextvars.Context in which the callback runs.");
-PyDoc_STRVAR(timer_doc, "A callback that runs at a set time: what call_at() and call_later() return.");
+PyDoc_STRVAR(timer_doc,
+             "A callback that runs at a set time: what call_at() and call_later() return.");
 PyDoc_STRVAR(when_doc, "The time at which the callback is due, in seconds of loop.time().");
 
-#define HANDLE_COMMON_METHODS                                                                  \
-    {"cancelled", handle_is_cancelled, METH_NOARGS, cancelled_doc},                            \
-    {"get_context", handle_get_context_method, METH_NOARGS, get_context_doc},                  \
-    {"_run", handle_run_method, METH_NOARGS, NULL}
+#define HANDLE_COMMON_METHODS                                                              \
+    {"cancelled", handle_is_cancelled, METH_NOARGS, cancelled_doc},                        \
+        {"get_context", handle_get_context_method, METH_NOARGS, get_context_doc},          \
+    {                                                                                      \
+        "_run", handle_run_method, METH_NOARGS, NULL                                       \
+    }
 
-#define HANDLE_COMMON_GETTERS                                                                  \
-    {"_callback", handle_get_callback}, {"_args", handle_get_args},                            \
-    {"_cancelled", handle_get_cancelled}, {"_context", handle_get_context},                    \
-    {"_loop", handle_get_loop}, {"_source_traceback", handle_get_source}
+#define HANDLE_COMMON_GETTERS                                                              \
+    {"_callback", handle_get_callback}, {"_args", handle_get_args},                        \
+        {"_cancelled", handle_get_cancelled}, {"_context", handle_get_context},            \
+        {"_loop", handle_get_loop},                                                        \
+    {                                                                                      \
+        "_source_traceback", handle_get_source                                             \
+    }
 
 static PyMethodDef handle_methods[] = {
     {"cancel", handle_cancel, METH_NOARGS, cancel_doc},
@@ -507,10 +513,14 @@ static PyMemberDef handle_members[] = {
 };
 
 static PyType_Slot handle_slots[] = {
-    {Py_tp_doc, (void *)handle_doc},      {Py_tp_dealloc, handle_dealloc},
-    {Py_tp_traverse, handle_traverse},    {Py_tp_clear, handle_tp_clear},
-    {Py_tp_repr, handle_repr},            {Py_tp_methods, handle_methods},
-    {Py_tp_getset, handle_getset},        {Py_tp_members, handle_members},
+    {Py_tp_doc, (void *)handle_doc},
+    {Py_tp_dealloc, handle_dealloc},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_clear, handle_tp_clear},
+    {Py_tp_repr, handle_repr},
+    {Py_tp_methods, handle_methods},
+    {Py_tp_getset, handle_getset},
+    {Py_tp_members, handle_members},
     {0, NULL},
 };
 
@@ -523,11 +533,16 @@ PyType_Spec handle_spec = {
 };
 
 static PyType_Slot timer_slots[] = {
-    {Py_tp_doc, (void *)timer_doc},       {Py_tp_dealloc, timer_dealloc},
-    {Py_tp_traverse, handle_traverse},    {Py_tp_clear, handle_tp_clear},
-    {Py_tp_repr, handle_repr},            {Py_tp_methods, timer_methods},
-    {Py_tp_getset, timer_getset},         {Py_tp_members, handle_members},
-    {Py_tp_richcompare, timer_richcompare}, {Py_tp_hash, timer_hash},
+    {Py_tp_doc, (void *)timer_doc},
+    {Py_tp_dealloc, timer_dealloc},
+    {Py_tp_traverse, handle_traverse},
+    {Py_tp_clear, handle_tp_clear},
+    {Py_tp_repr, handle_repr},
+    {Py_tp_methods, timer_methods},
+    {Py_tp_getset, timer_getset},
+    {Py_tp_members, handle_members},
+    {Py_tp_richcompare, timer_richcompare},
+    {Py_tp_hash, timer_hash},
     {0, NULL},
 };
 

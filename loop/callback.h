@@ -9,28 +9,28 @@ enum { HANDLE_INLINE = 3 };
 
 struct HandleObject {
     PyObject_HEAD
-    PyObject *callback;                 /* NULL once it ran or was cancelled */
+    PyObject *callback; /* NULL once it ran or was cancelled */
     PyObject *context;
-    PyObject *argv[1 + HANDLE_INLINE];  /* argv[0] is the callee's scratch slot; with more
-                                           arguments argv[1] is a tuple of them all */
-    LoopObject *loop;                   /* strong; NULL on the free list */
-    mon_task *task;                     /* whose step this is, if the monitor knows */
-    uint64_t stamp;                     /* ticks: when it became due */
-    PyObject *source_traceback;         /* debug mode: a StackSummary */
+    PyObject *argv[1 + HANDLE_INLINE]; /* argv[0] is the callee's scratch slot; with more
+                                          arguments argv[1] is a tuple of them all */
+    LoopObject *loop;                  /* strong; NULL on the free list */
+    mon_task *task;                    /* whose step this is, if the monitor knows */
+    uint64_t stamp;                    /* ticks: when it became due */
+    PyObject *source_traceback;        /* debug mode: a StackSummary */
     PyObject *weakrefs;
-    int fd;                             /* with MON_CAUSE_IO */
-    uint8_t nargs;                      /* HANDLE_MANY: argv[1] is the tuple */
-    uint8_t cause;                      /* mon_cause of what runs in it */
+    int fd;        /* with MON_CAUSE_IO */
+    uint8_t nargs; /* HANDLE_MANY: argv[1] is the tuple */
+    uint8_t cause; /* mon_cause of what runs in it */
     bool cancelled;
-    bool tracked;                       /* by the collector */
+    bool tracked; /* by the collector */
 };
 enum { HANDLE_MANY = 255 };
 
 struct TimerObject {
     HandleObject base;
-    double when;                        /* CLOCK_MONOTONIC seconds */
+    double when; /* CLOCK_MONOTONIC seconds */
     uint64_t order;
-    bool scheduled;                     /* in the heap */
+    bool scheduled; /* in the heap */
 };
 
 /* A handle for callback(*args), from the loop's free list if it can; context NULL: a

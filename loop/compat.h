@@ -42,7 +42,8 @@ PyErr_SetRaisedException(PyObject *exception)
 }
 #endif
 
-/* The code object behind a suspended coroutine, generator or async generator: new reference. */
+/* The code object behind a suspended coroutine, generator or async generator: new
+ * reference. */
 static inline PyObject *
 compat_generator_code(PyObject *generator)
 {
@@ -67,7 +68,7 @@ compat_revive(PyObject *object)
 /* What the module says of itself: one interpreter at a time, and only with the lock,
    which a build without one takes again when it imports us. */
 #if PY_VERSION_HEX >= 0x030C0000
-#define COMPAT_MODULE_SLOTS \
+#define COMPAT_MODULE_SLOTS                                                                \
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
 #else
 #define COMPAT_MODULE_SLOTS

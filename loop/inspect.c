@@ -4,7 +4,8 @@
    asyncio.all_tasks(), so a record that outlived its task can do no harm. */
 #include "loop/inspect.h"
 
-/* A new reference to the live Task with this id; NULL without an exception if there is none. */
+/* A new reference to the live Task with this id; NULL without an exception if there is
+ * none. */
 static PyObject *
 find_task(LoopObject *loop, uint64_t id)
 {
@@ -50,7 +51,8 @@ answer_cancel(LoopObject *loop, mon_request *request)
         mon_request_answer(request, MON_REQUEST_REFUSED, "it is no longer alive");
         return;
     }
-    PyObject *accepted = PyObject_CallMethod(task, "cancel", "s", "cancelled from the console");
+    PyObject *accepted =
+        PyObject_CallMethod(task, "cancel", "s", "cancelled from the console");
     Py_DECREF(task);
     if (accepted == NULL) {
         answer_error(request);

@@ -36,7 +36,8 @@ static const char probe_source[] =
     "        pending = _asyncio.Future(loop=loop)\n"
     "        future.set_result(None)\n"
     "        wakeup = loop.calls.pop()\n"
-    "        return task, step, wakeup, future, coro, name, pending, cancelled, failed, error\n"
+    "        return task, step, wakeup, future, coro, name, pending, cancelled, failed, "
+    "error\n"
     "    finally:\n"
     "        _asyncio._set_running_loop(before)\n"
     "def run():\n"
@@ -59,7 +60,18 @@ static const char probe_source[] =
     "        thread.start()\n"
     "        thread.join()\n";
 
-enum { P_TASK, P_STEP, P_WAKEUP, P_FUTURE, P_CORO, P_NAME, P_PENDING, P_CANCELLED, P_FAILED, P_ERROR };
+enum {
+    P_TASK,
+    P_STEP,
+    P_WAKEUP,
+    P_FUTURE,
+    P_CORO,
+    P_NAME,
+    P_PENDING,
+    P_CANCELLED,
+    P_FAILED,
+    P_ERROR
+};
 
 /* The one offset at which `object` holds a pointer to `target`, else 0. */
 static size_t

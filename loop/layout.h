@@ -10,14 +10,14 @@
 #include "loop/compat.h"
 
 typedef struct task_layout {
-    PyTypeObject *step_type;    /* TaskStepMethWrapper; strong */
-    PyCFunction wakeup;         /* the C function behind task_wakeup */
-    size_t step_task;           /* in a TaskStepMethWrapper: its Task */
-    size_t waiter;              /* in a Task: _fut_waiter */
-    size_t coro;                /* in a Task: the coroutine */
-    size_t name;                /* in a Task: the name, a str or an int */
-    size_t state;               /* in a Future: 0 pending, 1 cancelled, 2 finished */
-    size_t exception;           /* in a Future: the exception or NULL */
+    PyTypeObject *step_type; /* TaskStepMethWrapper; strong */
+    PyCFunction wakeup;      /* the C function behind task_wakeup */
+    size_t step_task;        /* in a TaskStepMethWrapper: its Task */
+    size_t waiter;           /* in a Task: _fut_waiter */
+    size_t coro;             /* in a Task: the coroutine */
+    size_t name;             /* in a Task: the name, a str or an int */
+    size_t state;            /* in a Future: 0 pending, 1 cancelled, 2 finished */
+    size_t exception;        /* in a Future: the exception or NULL */
 } task_layout;
 
 #define LAYOUT_FIELD(object, offset) (*(PyObject **)((char *)(object) + (offset)))

@@ -151,7 +151,8 @@ listener_error_is_the_peers(int error)
 {
     return error == EINTR || error == ECONNABORTED || error == EPROTO ||
            error == ENETDOWN || error == ENETUNREACH || error == EHOSTUNREACH ||
-           error == EHOSTDOWN;
+           error == EHOSTDOWN || error == ENOPROTOOPT || error == EOPNOTSUPP ||
+           error == ENONET || error == EPERM;
 }
 
 /* Stops watching, so that a lasting error is not met in each poll, and says so. */

@@ -27,9 +27,9 @@ typedef struct StreamObject StreamObject;
 
 /* What streams use of Python: nothing but object pointers (stream_type.c). */
 typedef struct stream_state {
-    PyObject *buffered_protocol;        /* asyncio.BufferedProtocol */
-    PyObject *transport_socket;         /* asyncio.trsock.TransportSocket */
-    PyObject *wake_waiter;              /* asyncio.futures._set_result_unless_cancelled */
+    PyObject *buffered_protocol; /* asyncio.BufferedProtocol */
+    PyObject *transport_socket;  /* asyncio.trsock.TransportSocket */
+    PyObject *wake_waiter;       /* asyncio.futures._set_result_unless_cancelled */
     PyObject *minus_one;
     PyObject *connection_made, *connection_lost, *data_received, *eof_received;
     PyObject *get_buffer, *buffer_updated, *pause_writing, *resume_writing;
@@ -41,20 +41,21 @@ typedef struct loop_state {
     PyTypeObject *loop_type, *handle_type, *timer_type, *monitor_type, *console_type;
     PyTypeObject *poller_type, *stream_type, *listener_type;
     task_layout layout;
-    PyObject *future_type;              /* _asyncio.Future */
-    PyObject *task_type;                /* _asyncio.Task */
-    PyObject *partial_type;             /* functools.partial */
-    PyObject *handle_repr_info;         /* asyncio.events.Handle._repr_info */
-    PyObject *extract_stack;            /* asyncio.format_helpers.extract_stack */
-    PyObject *logger;                   /* logging.getLogger("uvloupe") */
-    PyObject *asyncio_logger;           /* logging.getLogger("asyncio") */
-    PyObject *gaierror;                 /* socket.gaierror */
-    PyObject *base_loop_type;           /* asyncio.BaseEventLoop */
-    PyObject *tasks_module;             /* asyncio.tasks */
-    PyObject *format_callback;          /* asyncio.format_helpers._format_callback_source */
-    PyObject *str_context, *str_call_exception_handler, *str_fut_waiter, *str_coro, *str_Task;
-    PyObject *loop_kwnames;             /* ("loop",) */
-    PyObject *context_kwnames;          /* the ("context",) that _asyncio passes, once seen */
+    PyObject *future_type;      /* _asyncio.Future */
+    PyObject *task_type;        /* _asyncio.Task */
+    PyObject *partial_type;     /* functools.partial */
+    PyObject *handle_repr_info; /* asyncio.events.Handle._repr_info */
+    PyObject *extract_stack;    /* asyncio.format_helpers.extract_stack */
+    PyObject *logger;           /* logging.getLogger("uvloupe") */
+    PyObject *asyncio_logger;   /* logging.getLogger("asyncio") */
+    PyObject *gaierror;         /* socket.gaierror */
+    PyObject *base_loop_type;   /* asyncio.BaseEventLoop */
+    PyObject *tasks_module;     /* asyncio.tasks */
+    PyObject *format_callback;  /* asyncio.format_helpers._format_callback_source */
+    PyObject *str_context, *str_call_exception_handler, *str_fut_waiter, *str_coro,
+        *str_Task;
+    PyObject *loop_kwnames;    /* ("loop",) */
+    PyObject *context_kwnames; /* the ("context",) that _asyncio passes, once seen */
     stream_state streams;
 } loop_state;
 
@@ -70,9 +71,9 @@ typedef enum { UVH_NEW, UVH_OPEN, UVH_CLOSING, UVH_CLOSED } uvhandle_state;
 
 struct UvHandle {
     PyObject_HEAD
-    LoopObject *loop;                   /* strong, from construction to tp_clear */
-    UvHandle *next, **prev;             /* the loop's open list */
-    uv_handle_t *uv;                    /* the embedded struct */
+    LoopObject *loop;       /* strong, from construction to tp_clear */
+    UvHandle *next, **prev; /* the loop's open list */
+    uv_handle_t *uv;        /* the embedded struct */
     uvhandle_state state;
     /* Called once from the close callback, with the lock, before the list lets go
        of the object; may be NULL.  Must not leave an exception set. */
@@ -95,23 +96,23 @@ uvhandle_is_open(const UvHandle *self)
 typedef struct loop_flush {
     struct loop_flush *next;
     bool queued;
-    void (*flush)(struct loop_flush *self);  /* must not leave an exception set */
+    void (*flush)(struct loop_flush *self); /* must not leave an exception set */
 } loop_flush;
 
 /* What the transports keep with their loop (stream.c, write_batch.c, resolver.c). */
 typedef struct stream_room {
-    StreamObject **on_fd;               /* open streams by descriptor, borrowed */
+    StreamObject **on_fd; /* open streams by descriptor, borrowed */
     size_t on_fd_size;
-    struct write_batch *spare;          /* a free list */
+    struct write_batch *spare; /* a free list */
     unsigned spare_count;
-    struct resolve_request *resolving;  /* name look-ups under way */
+    struct resolve_request *resolving; /* name look-ups under way */
 } stream_room;
 
 typedef struct timer_heap {
-    TimerObject **item;                 /* strong references */
+    TimerObject **item; /* strong references */
     size_t count, capacity;
-    size_t cancelled;                   /* how many of them are cancelled */
-    uint64_t order;                     /* of the next timer: equal deadlines fire in order */
+    size_t cancelled; /* how many of them are cancelled */
+    uint64_t order;   /* of the next timer: equal deadlines fire in order */
 } timer_heap;
 
 enum { LOOP_HANDLES_KEPT = 1024 };
@@ -119,48 +120,48 @@ enum { LOOP_HANDLES_KEPT = 1024 };
 struct LoopObject {
     PyObject_HEAD
     /* Hot. */
-    HandleObject **ring;                /* strong references, [head, tail) modulo mask + 1 */
+    HandleObject **ring; /* strong references, [head, tail) modulo mask + 1 */
     uint64_t head, tail;
     size_t mask;
-    mon *mon;                           /* never NULL once constructed */
-    uint64_t stamp;                     /* ticks: the last boundary between callbacks */
-    uint64_t report_ticks;              /* a callback longer than this is looked at */
-    uint64_t timers_due;                /* ticks: when to look at the timers; UINT64_MAX: none */
-    uint64_t busy_since;                /* ticks: when the last poll that blocked ended */
-    uint64_t timer_due;                 /* ticks: when the timer that runs now became due */
-    uint64_t due_slice, due_stamp;      /* turn.c: what plain callbacks' due times share */
+    mon *mon;                      /* never NULL once constructed */
+    uint64_t stamp;                /* ticks: the last boundary between callbacks */
+    uint64_t report_ticks;         /* a callback longer than this is looked at */
+    uint64_t timers_due;           /* ticks: when to look at the timers; UINT64_MAX: none */
+    uint64_t busy_since;           /* ticks: when the last poll that blocked ended */
+    uint64_t timer_due;            /* ticks: when the timer that runs now became due */
+    uint64_t due_slice, due_stamp; /* turn.c: what plain callbacks' due times share */
     unsigned due_shared;
     loop_flush *flush_first;
     HandleObject *free_handles;
     loop_state *state;
     unsigned free_count;
-    bool timed;                         /* the monitor is on */
+    bool timed; /* the monitor is on */
     bool stopping, closed, debug;
-    bool may_block;                     /* the poll under way may wait for events */
-    bool in_kernel;                     /* ... and does so, with the lock given up */
-    uint64_t events_at;                 /* ticks: when the poll under way had its events */
-    uint64_t poll_due;                  /* ticks: when to ask the kernel, ready work or not */
-    uint64_t poll_interval;             /* ticks: how long ready work may keep events waiting */
+    bool may_block;         /* the poll under way may wait for events */
+    bool in_kernel;         /* ... and does so, with the lock given up */
+    uint64_t events_at;     /* ticks: when the poll under way had its events */
+    uint64_t poll_due;      /* ticks: when to ask the kernel, ready work or not */
+    uint64_t poll_interval; /* ticks: how long ready work may keep events waiting */
 
     timer_heap timers;
-    PyObject *thread_id;                /* of run_forever; None or NULL outside it */
-    double slow_callback_duration;      /* asyncio's, for debug mode; seconds */
-    PyThreadState *suspended;           /* gil.c: ours while the lock is given up */
-    PyObject *fatal;                    /* KeyboardInterrupt or SystemExit, to raise from run_forever */
-    PyObject *task_factory;             /* or NULL */
-    PyObject *kept_keys;                /* list: keeps the rows' code objects alive */
-    PyObject *pollers;                  /* dict: fd -> Poller */
-    UvHandle *open;                     /* the open list */
+    PyObject *thread_id;           /* of run_forever; None or NULL outside it */
+    double slow_callback_duration; /* asyncio's, for debug mode; seconds */
+    PyThreadState *suspended;      /* gil.c: ours while the lock is given up */
+    PyObject *fatal;        /* KeyboardInterrupt or SystemExit, to raise from run_forever */
+    PyObject *task_factory; /* or NULL */
+    PyObject *kept_keys;    /* list: keeps the rows' code objects alive */
+    PyObject *pollers;      /* dict: fd -> Poller */
+    UvHandle *open;         /* the open list */
     stream_room streams;
 
-    bool uv_ready;                      /* uv_loop_init and all below have succeeded */
+    bool uv_ready; /* uv_loop_init and all below have succeeded */
     uv_loop_t uv;
-    uv_async_t async;                   /* call_soon_threadsafe, the console's requests */
+    uv_async_t async; /* call_soon_threadsafe, the console's requests */
     uv_prepare_t prepare;
     uv_check_t check;
-    uv_idle_t idle;                     /* active: the poll must not block */
-    uv_timer_t timer;                   /* armed before a poll that may block */
-    PyObject *read_buffer;              /* bytes that streams read into (stream_read.c), or NULL */
+    uv_idle_t idle;        /* active: the poll must not block */
+    uv_timer_t timer;      /* armed before a poll that may block */
+    PyObject *read_buffer; /* bytes that streams read into (stream_read.c), or NULL */
 };
 
 /* ---- running Python (call.c) -------------------------------------------------- */
@@ -238,8 +239,8 @@ loop_from_uv(uv_loop_t *uv)
 
 /* ---- the types, each from its own file ---------------------------------------------- */
 
-extern PyType_Spec loop_spec, handle_spec, timer_spec, monitor_spec, console_spec, poller_spec,
-    stream_spec, listener_spec;
+extern PyType_Spec loop_spec, handle_spec, timer_spec, monitor_spec, console_spec,
+    poller_spec, stream_spec, listener_spec;
 extern PyModuleDef loop_module;
 
 #endif /* LOOP_LOOP_H */

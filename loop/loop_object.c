@@ -28,8 +28,8 @@ take_context_slowly(LoopObject *loop, PyObject *const *values, PyObject *kwnames
         PyObject *name = PyTuple_GET_ITEM(kwnames, i);
         if (name != loop->state->str_context &&
             PyUnicode_Compare(name, loop->state->str_context) != 0) {
-            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", method,
-                         name);
+            PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'",
+                         method, name);
             return -1;
         }
         *context = values[i] == Py_None ? NULL : values[i];
@@ -39,8 +39,8 @@ take_context_slowly(LoopObject *loop, PyObject *const *values, PyObject *kwnames
 }
 
 static inline int
-take_context(LoopObject *loop, PyObject *const *values, PyObject *kwnames, const char *method,
-             PyObject **context)
+take_context(LoopObject *loop, PyObject *const *values, PyObject *kwnames,
+             const char *method, PyObject **context)
 {
     *context = NULL;
     if (kwnames == NULL) {
@@ -64,7 +64,8 @@ call_with_places(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject
 {
     enum { MOST = 16 };
     PyObject *stack[MOST];
-    Py_ssize_t named = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0, placed = nargs, kept = 0;
+    Py_ssize_t named = kwnames != NULL ? PyTuple_GET_SIZE(kwnames) : 0, placed = nargs,
+               kept = 0;
     PyObject *rest = NULL;
     if (nargs + named > MOST || (rest = PyList_New(0)) == NULL) {
         goto missing;
@@ -84,7 +85,8 @@ call_with_places(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject
     for (Py_ssize_t at = 0; at < named; at++) {
         bool taken = false;
         for (Py_ssize_t i = nargs; i < count; i++) {
-            taken |= PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, at), names[i]) == 0;
+            taken |= PyUnicode_CompareWithASCIIString(PyTuple_GET_ITEM(kwnames, at),
+                                                      names[i]) == 0;
         }
         if (!taken) {
             stack[placed + kept++] = args[nargs + at];
@@ -112,13 +114,13 @@ missing:
     return NULL;
 }
 
-#define BY_NAME(name, method, ...)                                                             \
-    do {                                                                                       \
-        static const char *const names[] = {__VA_ARGS__};                                      \
-        if (__builtin_expect(nargs < (Py_ssize_t)Py_ARRAY_LENGTH(names), 0)) {                 \
-            return call_with_places(op, args, nargs, kwnames, names, Py_ARRAY_LENGTH(names),   \
-                                    name, method);                                             \
-        }                                                                                      \
+#define BY_NAME(name, method, ...)                                                         \
+    do {                                                                                   \
+        static const char *const names[] = {__VA_ARGS__};                                  \
+        if (__builtin_expect(nargs < (Py_ssize_t)Py_ARRAY_LENGTH(names), 0)) {             \
+            return call_with_places(op, args, nargs, kwnames, names,                       \
+                                    Py_ARRAY_LENGTH(names), name, method);                 \
+        }                                                                                  \
     } while (0)
 
 static int
@@ -157,7 +159,8 @@ loop_is_running(const LoopObject *loop)
 /* ---- scheduling --------------------------------------------------------------------- */
 
 static PyObject *
-loop_call_soon_method(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+loop_call_soon_method(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
+                      PyObject *kwnames)
 {
     LoopObject *loop = (LoopObject *)op;
     PyObject *context;
@@ -201,12 +204,14 @@ loop_call_soon_threadsafe(PyObject *op, PyObject *const *args, Py_ssize_t nargs,
     return (PyObject *)handle;
 }
 
-/* call_soon() that says what woke the loop: _call_soon_for(cause, context, callback, *args). */
+/* call_soon() that says what woke the loop: _call_soon_for(cause, context, callback,
+ * *args). */
 static PyObject *
 loop_call_soon_for(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
 {
     LoopObject *loop = (LoopObject *)op;
-    if (need_args(nargs, 3, "_call_soon_for", "callback") < 0 || loop_check_closed(loop) < 0) {
+    if (need_args(nargs, 3, "_call_soon_for", "callback") < 0 ||
+        loop_check_closed(loop) < 0) {
         return NULL;
     }
     long cause = PyLong_AsLong(args[0]);
@@ -218,7 +223,8 @@ loop_call_soon_for(PyObject *op, PyObject *const *args, Py_ssize_t nargs)
                                      (mon_cause)cause);
 }
 
-/* Seconds from a float or anything that turns into one; infinity is never, NaN is refused. */
+/* Seconds from a float or anything that turns into one; infinity is never, NaN is refused.
+ */
 static int
 take_seconds(PyObject *value, const char *what, double *seconds)
 {
@@ -231,7 +237,8 @@ take_seconds(PyObject *value, const char *what, double *seconds)
         return -1;
     }
     if (*seconds != *seconds) {
-        PyErr_Format(PyExc_ValueError, "%s must be a number of seconds, not %R", what, value);
+        PyErr_Format(PyExc_ValueError, "%s must be a number of seconds, not %R", what,
+                     value);
         return -1;
     }
     return 0;
@@ -268,7 +275,8 @@ loop_call_later(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject 
     if (take_seconds(args[0], "delay", &delay) < 0) {
         return NULL;
     }
-    return schedule_at((LoopObject *)op, timers_now() + delay, args, nargs, kwnames, "call_later");
+    return schedule_at((LoopObject *)op, timers_now() + delay, args, nargs, kwnames,
+                       "call_later");
 }
 
 static PyObject *
@@ -288,7 +296,8 @@ loop_time(PyObject *op, PyObject *Py_UNUSED(ignored))
     return PyFloat_FromDouble(timers_now());
 }
 
-/* ---- futures and tasks ---------------------------------------------------------------- */
+/* ---- futures and tasks ----------------------------------------------------------------
+ */
 
 static PyObject *
 loop_create_future(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -296,7 +305,8 @@ loop_create_future(PyObject *op, PyObject *Py_UNUSED(ignored))
     LoopObject *loop = (LoopObject *)op;
     PyObject *args[2] = {NULL, op};
     return PyObject_Vectorcall(loop->state->future_type, args + 1,
-                               0 | PY_VECTORCALL_ARGUMENTS_OFFSET, loop->state->loop_kwnames);
+                               0 | PY_VECTORCALL_ARGUMENTS_OFFSET,
+                               loop->state->loop_kwnames);
 }
 
 /* The keyword names and one more: "loop". */
@@ -312,7 +322,8 @@ names_and_loop(LoopObject *loop, PyObject *kwnames)
         PyTuple_SET_ITEM(names, i, Py_NewRef(PyTuple_GET_ITEM(kwnames, i)));
     }
     if (names != NULL) {
-        PyTuple_SET_ITEM(names, n, Py_NewRef(PyTuple_GET_ITEM(loop->state->loop_kwnames, 0)));
+        PyTuple_SET_ITEM(names, n,
+                         Py_NewRef(PyTuple_GET_ITEM(loop->state->loop_kwnames, 0)));
     }
     return names;
 }
@@ -336,14 +347,16 @@ make_task(LoopObject *loop, PyObject *const *args, PyObject *kwnames)
             stack[1 + i] = args[i];
         }
         stack[1 + 1 + n] = (PyObject *)loop;
-        task = PyObject_Vectorcall(type, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
+        task =
+            PyObject_Vectorcall(type, stack + 1, 1 | PY_VECTORCALL_ARGUMENTS_OFFSET, names);
     }
     Py_XDECREF(names);
     Py_XDECREF(type);
     return task;
 }
 
-/* With a task factory: asyncio's own create_task(), which knows how this Python calls it. */
+/* With a task factory: asyncio's own create_task(), which knows how this Python calls it.
+ */
 static PyObject *
 make_task_by_factory(LoopObject *loop, PyObject *const *args, PyObject *kwnames)
 {
@@ -374,7 +387,8 @@ loop_create_task(PyObject *op, PyObject *const *args, Py_ssize_t nargs, PyObject
     LoopObject *loop = (LoopObject *)op;
     BY_NAME("create_task", loop_create_task, "coro");
     if (nargs != 1) {
-        PyErr_SetString(PyExc_TypeError, "create_task() takes one positional argument: a coroutine");
+        PyErr_SetString(PyExc_TypeError,
+                        "create_task() takes one positional argument: a coroutine");
         return NULL;
     }
     if (loop_check_closed(loop) < 0) {
@@ -398,7 +412,8 @@ loop_task_destroyed(PyObject *op, PyObject *task)
     Py_RETURN_NONE;
 }
 
-/* ---- running, stopping, closing ---------------------------------------------------------- */
+/* ---- running, stopping, closing
+ * ---------------------------------------------------------- */
 
 static PyObject *
 loop_run_once(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -451,7 +466,8 @@ loop_is_closed(PyObject *op, PyObject *Py_UNUSED(ignored))
     return PyBool_FromLong(((LoopObject *)op)->closed);
 }
 
-/* ---- descriptors -------------------------------------------------------------------------- */
+/* ---- descriptors
+ * -------------------------------------------------------------------------- */
 
 /* The descriptor of an int or a file object; asyncio calls everything else invalid. */
 static int
@@ -465,7 +481,8 @@ take_fd(PyObject *file)
 }
 
 static PyObject *
-add_watcher(PyObject *op, PyObject *const *args, Py_ssize_t nargs, int event, const char *method)
+add_watcher(PyObject *op, PyObject *const *args, Py_ssize_t nargs, int event,
+            const char *method)
 {
     LoopObject *loop = (LoopObject *)op;
     if (need_args(nargs, 2, method, "fd, callback") < 0 || loop_check_closed(loop) < 0) {
@@ -514,7 +531,8 @@ loop_remove_writer(PyObject *op, PyObject *file)
     return remove_watcher(op, file, UV_WRITABLE);
 }
 
-/* ---- debug, the monitor ---------------------------------------------------------------------- */
+/* ---- debug, the monitor
+ * ---------------------------------------------------------------------- */
 
 static PyObject *
 loop_get_debug(PyObject *op, PyObject *Py_UNUSED(ignored))
@@ -625,7 +643,8 @@ loop_new_monitor(PyObject *op, PyObject *Py_UNUSED(ignored))
     return monitor_object_new((LoopObject *)op);
 }
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life
+ * ------------------------------------------------------------------------------------- */
 
 static int
 loop_fill(LoopObject *loop)
@@ -737,10 +756,11 @@ loop_dealloc(PyObject *op)
 
 #define FAST(function) ((PyCFunction)(void (*)(void))(function))
 
-PyDoc_STRVAR(call_soon_doc,
-             "call_soon($self, callback, *args, context=None)\n--\n\n"
-             "Run callback(*args) in the next turn of the loop, in the order of the calls.\n\n"
-             "Returns a Handle.  Raises RuntimeError if the loop is closed.");
+PyDoc_STRVAR(
+    call_soon_doc,
+    "call_soon($self, callback, *args, context=None)\n--\n\n"
+    "Run callback(*args) in the next turn of the loop, in the order of the calls.\n\n"
+    "Returns a Handle.  Raises RuntimeError if the loop is closed.");
 PyDoc_STRVAR(call_soon_threadsafe_doc,
              "call_soon_threadsafe($self, callback, *args, context=None)\n--\n\n"
              "call_soon() for other threads: wakes the loop if it waits for events.");
@@ -763,7 +783,8 @@ PyDoc_STRVAR(is_closed_doc, "True if the loop was closed.");
 PyDoc_STRVAR(get_debug_doc, "True in asyncio's debug mode.");
 
 static PyMethodDef loop_methods[] = {
-    {"call_soon", FAST(loop_call_soon_method), METH_FASTCALL | METH_KEYWORDS, call_soon_doc},
+    {"call_soon", FAST(loop_call_soon_method), METH_FASTCALL | METH_KEYWORDS,
+     call_soon_doc},
     {"call_soon_threadsafe", FAST(loop_call_soon_threadsafe), METH_FASTCALL | METH_KEYWORDS,
      call_soon_threadsafe_doc},
     {"call_later", FAST(loop_call_later), METH_FASTCALL | METH_KEYWORDS, call_later_doc},
@@ -818,6 +839,7 @@ static PyType_Slot loop_slots[] = {
 PyType_Spec loop_spec = {
     .name = "uvloupe._loop.Loop",
     .basicsize = sizeof(LoopObject),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE |
+             Py_TPFLAGS_IMMUTABLETYPE,
     .slots = loop_slots,
 };

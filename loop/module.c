@@ -35,10 +35,12 @@ import_all(loop_state *state)
         }
     }
     PyObject *handle = import_attribute("asyncio.events", "Handle");
-    state->handle_repr_info = handle != NULL ? PyObject_GetAttrString(handle, "_repr_info") : NULL;
+    state->handle_repr_info =
+        handle != NULL ? PyObject_GetAttrString(handle, "_repr_info") : NULL;
     Py_XDECREF(handle);
     PyObject *get_logger = import_attribute("logging", "getLogger");
-    state->logger = get_logger != NULL ? PyObject_CallFunction(get_logger, "s", "uvloupe") : NULL;
+    state->logger =
+        get_logger != NULL ? PyObject_CallFunction(get_logger, "s", "uvloupe") : NULL;
     Py_XDECREF(get_logger);
     return state->handle_repr_info != NULL && state->logger != NULL ? 0 : -1;
 }
@@ -73,10 +75,10 @@ add_types(PyObject *module, loop_state *state)
         PyTypeObject **field;
         PyType_Spec *spec;
     } wanted[] = {
-        {&state->loop_type, &loop_spec},         {&state->handle_type, &handle_spec},
-        {&state->timer_type, &timer_spec},       {&state->poller_type, &poller_spec},
-        {&state->stream_type, &stream_spec},     {&state->listener_type, &listener_spec},
-        {&state->monitor_type, &monitor_spec},   {&state->console_type, &console_spec},
+        {&state->loop_type, &loop_spec},       {&state->handle_type, &handle_spec},
+        {&state->timer_type, &timer_spec},     {&state->poller_type, &poller_spec},
+        {&state->stream_type, &stream_spec},   {&state->listener_type, &listener_spec},
+        {&state->monitor_type, &monitor_spec}, {&state->console_type, &console_spec},
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(wanted); i++) {
         PyObject *type = PyType_FromModuleAndSpec(module, wanted[i].spec, NULL);
@@ -103,13 +105,15 @@ module_exec(PyObject *module)
 }
 
 /* Every object of the state, for traverse and clear. */
-#define STATE_OBJECTS(X)                                                                       \
-    X(loop_type) X(handle_type) X(timer_type) X(poller_type) X(stream_type) X(listener_type)   \
-    X(monitor_type) X(console_type) X(layout.step_type) X(future_type) X(task_type)            \
-    X(partial_type) X(base_loop_type) X(tasks_module) X(format_callback) X(extract_stack)      \
-    X(asyncio_logger) X(gaierror) X(handle_repr_info) X(logger) X(str_context)                 \
-    X(str_call_exception_handler) X(str_fut_waiter) X(str_coro) X(str_Task) X(loop_kwnames) \
-    X(context_kwnames)
+#define STATE_OBJECTS(X)                                                                   \
+    X(loop_type)                                                                           \
+    X(handle_type) X(timer_type) X(poller_type) X(stream_type) X(listener_type)            \
+        X(monitor_type) X(console_type) X(layout.step_type) X(future_type) X(task_type)    \
+            X(partial_type) X(base_loop_type) X(tasks_module) X(format_callback)           \
+                X(extract_stack) X(asyncio_logger) X(gaierror) X(handle_repr_info)         \
+                    X(logger) X(str_context) X(str_call_exception_handler)                 \
+                        X(str_fut_waiter) X(str_coro) X(str_Task) X(loop_kwnames)          \
+                            X(context_kwnames)
 
 static int
 module_traverse(PyObject *module, visitproc visit, void *arg)
@@ -143,13 +147,13 @@ static PyObject *
 module_layout(PyObject *module, PyObject *Py_UNUSED(ignored))
 {
     const task_layout *layout = &((loop_state *)PyModule_GetState(module))->layout;
-    return Py_BuildValue("{sN sN sN sN sN sN sN}", "step", PyBool_FromLong(layout->step_task != 0),
-                         "wakeup", PyBool_FromLong(layout->wakeup != NULL), "waiter",
-                         PyBool_FromLong(layout->waiter != 0), "coro",
-                         PyBool_FromLong(layout->coro != 0), "name",
-                         PyBool_FromLong(layout->name != 0), "state",
-                         PyBool_FromLong(layout->state != 0), "exception",
-                         PyBool_FromLong(layout->exception != 0));
+    return Py_BuildValue(
+        "{sN sN sN sN sN sN sN}", "step", PyBool_FromLong(layout->step_task != 0), "wakeup",
+        PyBool_FromLong(layout->wakeup != NULL), "waiter",
+        PyBool_FromLong(layout->waiter != 0), "coro", PyBool_FromLong(layout->coro != 0),
+        "name", PyBool_FromLong(layout->name != 0), "state",
+        PyBool_FromLong(layout->state != 0), "exception",
+        PyBool_FromLong(layout->exception != 0));
 }
 
 static PyMethodDef module_methods[] = {
@@ -159,8 +163,7 @@ static PyMethodDef module_methods[] = {
 
 static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
-    COMPAT_MODULE_SLOTS
-    {0, NULL},
+    COMPAT_MODULE_SLOTS{0, NULL},
 };
 
 PyModuleDef loop_module = {

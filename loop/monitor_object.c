@@ -3,8 +3,8 @@
    It holds a reference of its own to the measuring core, so everything that can
    be read stays readable after loop.close(), and the loop itself strongly, for
    the settings that the loop must carry out, until the loop is closed: then they
-   part, so that a closed loop is no cycle and goes at once.  uvloupe.Monitor wraps it and turns
-   its dicts into dataclasses. */
+   part, so that a closed loop is no cycle and goes at once.  uvloupe.Monitor wraps it and
+   turns its dicts into dataclasses. */
 #include "loop/monitor_object.h"
 #include "loop/loop_object.h"
 #include "loop/monitor_records.h"

@@ -26,7 +26,8 @@ static void on_poll(uv_poll_t *poll, int status, int events);
 static int
 poller_start(PollerObject *self)
 {
-    int events = (self->reader != NULL ? UV_READABLE : 0) | (self->writer != NULL ? UV_WRITABLE : 0);
+    int events =
+        (self->reader != NULL ? UV_READABLE : 0) | (self->writer != NULL ? UV_WRITABLE : 0);
     return uv_poll_start(&self->poll, events, on_poll);
 }
 

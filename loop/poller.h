@@ -5,8 +5,8 @@
 #include "loop/callback.h"
 
 /* Watch `fd`: each returns the new Handle (a new reference), or NULL. */
-PyObject *poller_add(LoopObject *loop, int fd, int event, PyObject *callback, PyObject *const *args,
-                     Py_ssize_t nargs);
+PyObject *poller_add(LoopObject *loop, int fd, int event, PyObject *callback,
+                     PyObject *const *args, Py_ssize_t nargs);
 /* 1 if something was watched, 0 if not, -1 with an exception. */
 int poller_remove(LoopObject *loop, int fd, int event);
 

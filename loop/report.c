@@ -13,7 +13,8 @@ report_set_threshold(LoopObject *loop)
 {
     uint64_t slow = loop->timed ? loop->mon->slow_ticks : UINT64_MAX;
     if (loop->debug) {
-        uint64_t debug = mon_clock_duration(&loop->mon->clock, loop->slow_callback_duration);
+        uint64_t debug =
+            mon_clock_duration(&loop->mon->clock, loop->slow_callback_duration);
         slow = debug < slow ? debug : slow;
     }
     loop->report_ticks = slow;
@@ -51,10 +52,11 @@ count_delayed(LoopObject *loop, uint64_t began, uint64_t ended)
     return sum;
 }
 
-/* ---- where it came to rest -------------------------------------------------------------- */
+/* ---- where it came to rest --------------------------------------------------------------
+ */
 
 typedef struct place {
-    PyObject *code;      /* of the innermost coroutine of the chain, or NULL */
+    PyObject *code; /* of the innermost coroutine of the chain, or NULL */
     int line;
 } place;
 
@@ -137,15 +139,17 @@ come_to_rest(LoopObject *loop, PyObject *task)
     return found;
 }
 
-/* ---- the report ------------------------------------------------------------------------ */
+/* ---- the report ------------------------------------------------------------------------
+ */
 
 static void
 log_text(LoopObject *loop, PyObject *logger, const char *text)
 {
     /* Names may be cut inside a character. */
     PyObject *message = PyUnicode_DecodeUTF8(text, (Py_ssize_t)strlen(text), "replace");
-    PyObject *done =
-        message != NULL ? PyObject_CallMethod(logger, "warning", "sO", "%s", message) : NULL;
+    PyObject *done = message != NULL
+                         ? PyObject_CallMethod(logger, "warning", "sO", "%s", message)
+                         : NULL;
     if (done == NULL) {
         loop_report(loop, "A slow step could not be logged", NULL, NULL, NULL);
     }
@@ -164,7 +168,8 @@ log_slow(LoopObject *loop, const mon_slow_report *slow, uint64_t count, const ch
                       (unsigned long long)slow->task_id, slow->task_name, slow->what);
     }
     else if (calls > 1) {
-        PyOS_snprintf(who, sizeof(who), "callback %.200s (%u calls in a row)", slow->what, calls);
+        PyOS_snprintf(who, sizeof(who), "callback %.200s (%u calls in a row)", slow->what,
+                      calls);
     }
     else {
         PyOS_snprintf(who, sizeof(who), "callback %.200s", slow->what);
@@ -182,10 +187,12 @@ log_slow(LoopObject *loop, const mon_slow_report *slow, uint64_t count, const ch
     else if (slow->delayed != 0) {
         PyOS_snprintf(held, sizeof(held),
                       "; %llu ready callbacks and due timers waited %.3f s in all",
-                      (unsigned long long)slow->delayed, mon_clock_seconds(clock, slow->delay));
+                      (unsigned long long)slow->delayed,
+                      mon_clock_seconds(clock, slow->delay));
     }
-    PyOS_snprintf(text, sizeof(text), "slow step: %s ran %.3f s without yielding%s%s (occurrence %llu)",
-                  who, mon_clock_seconds(clock, slow->ended - slow->began), where, held,
+    PyOS_snprintf(text, sizeof(text),
+                  "slow step: %s ran %.3f s without yielding%s%s (occurrence %llu)", who,
+                  mon_clock_seconds(clock, slow->ended - slow->began), where, held,
                   (unsigned long long)count);
     log_text(loop, loop->state->logger, text);
 }
@@ -243,8 +250,9 @@ report_to_asyncio(LoopObject *loop, PyObject *callback, double seconds)
         loop_swallow(loop);
         return;
     }
-    PyObject *done = PyObject_CallMethod(loop->state->asyncio_logger, "warning", "sOd",
-                                         "Executing <Handle %s> took %.3f seconds", shown, seconds);
+    PyObject *done =
+        PyObject_CallMethod(loop->state->asyncio_logger, "warning", "sOd",
+                            "Executing <Handle %s> took %.3f seconds", shown, seconds);
     if (done == NULL) {
         loop_report(loop, "A slow callback could not be logged", NULL, NULL, NULL);
     }

@@ -96,6 +96,7 @@ stream_on_closed(UvHandle *base)
     stream_detach_socket(self);
     stream_drop_gathered(self);
     self->reading = false;
+    self->closing = true;
 }
 
 StreamObject *
@@ -241,6 +242,10 @@ stream_finish(StreamObject *self)
 {
     self->attached = false;
     stream_drop_gathered(self);
+    if (self->empty_waiter != NULL && uvhandle_is_open(&self->base)) {
+        /* sendfile has a descriptor of its own: closing ours would not stop it. */
+        (void)shutdown(self->fd, SHUT_RDWR);
+    }
     stream_unregister(self);
     stream_detach_socket(self);
     uvhandle_close(&self->base);

@@ -198,6 +198,9 @@ stream_resume_protocol(StreamObject *self)
 static int
 stream_shutdown(StreamObject *self)
 {
+    if (!uvhandle_is_open(&self->base)) {
+        return 0; /* closed with its loop: the number may be another's by now */
+    }
     if (shutdown(self->fd, SHUT_WR) < 0) {
         PyErr_SetFromErrno(PyExc_OSError);
         return -1;
@@ -454,6 +457,20 @@ stream_check_buffers(PyObject *const *items, Py_ssize_t count)
     return 0;
 }
 
+/* The buffers of a tuple as one bytes object. */
+static PyObject *
+stream_join(PyObject *all)
+{
+    if (PyTuple_GET_SIZE(all) == 1 && PyBytes_CheckExact(PyTuple_GET_ITEM(all, 0))) {
+        return Py_NewRef(PyTuple_GET_ITEM(all, 0));
+    }
+    PyObject *empty = PyBytes_FromStringAndSize(NULL, 0);
+    PyObject *joined =
+        empty != NULL ? PyObject_CallMethod(empty, "join", "(O)", all) : NULL;
+    Py_XDECREF(empty);
+    return joined;
+}
+
 PyObject *
 stream_writelines(PyObject *op, PyObject *list)
 {
@@ -462,22 +479,23 @@ stream_writelines(PyObject *op, PyObject *list)
     if (stream_may_write(self, "writelines") < 0) {
         return NULL;
     }
-    PyObject *fast = PySequence_Fast(list, "writelines() needs an iterable of bytes");
-    if (fast == NULL) {
+    /* One write of all, as in asyncio: pause_writing() may change the list, or write
+       itself, and must find none of it half done. */
+    PyObject *all = PySequence_Tuple(list);
+    if (all == NULL) {
         return NULL;
     }
-    Py_ssize_t count = PySequence_Fast_GET_SIZE(fast);
-    PyObject **items = PySequence_Fast_ITEMS(fast);
-    int status = stream_check_buffers(items, count);
+    Py_ssize_t count = PyTuple_GET_SIZE(all);
+    int status = stream_check_buffers(((PyTupleObject *)all)->ob_item, count);
     if (status == 0 && count > 0 && stream_is_lost(self)) {
         status = stream_write_when_lost(self);
     }
-    else {
-        for (Py_ssize_t i = 0; status == 0 && i < count && !stream_is_lost(self); i++) {
-            status = stream_put(self, items[i]);
-        }
+    else if (status == 0 && count > 0) {
+        PyObject *joined = stream_join(all);
+        status = joined != NULL ? stream_put(self, joined) : -1;
+        Py_XDECREF(joined);
     }
-    Py_DECREF(fast);
+    Py_DECREF(all);
     if (status < 0) {
         return NULL;
     }

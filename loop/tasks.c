@@ -258,7 +258,8 @@ tasks_take_up(LoopObject *loop)
         HandleObject *handle = loop->ring[i & loop->mask];
         handle->stamp = now;
         handle->task = NULL;
-        PyObject *task = handle->callback != NULL ? tasks_of(loop->state, handle->callback) : NULL;
+        PyObject *task =
+            handle->callback != NULL ? tasks_of(loop->state, handle->callback) : NULL;
         mon_task *record = task != NULL ? mon_task_find(loop->mon, task) : NULL;
         if (record != NULL) {
             mon_task_ready(loop->mon, record, now, MON_CAUSE_NONE, -1);

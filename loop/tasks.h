@@ -40,15 +40,17 @@ tasks_scheduled(LoopObject *loop, HandleObject *handle, PyObject *callback, PyOb
     /* A first step for an address that has a record, and does not run: the task that
        had it died unnoticed.  Not so if the record has never stepped and awaits: then
        the monitor came on inside the step that now yields (tasks_take_up). */
-    if (__builtin_expect(record == NULL || (record->state != MON_RUNNING &&
-                                            Py_TYPE(callback) == loop->state->layout.step_type &&
-                                            (record->steps != 0 || record->state == MON_READY)),
+    if (__builtin_expect(record == NULL ||
+                             (record->state != MON_RUNNING &&
+                              Py_TYPE(callback) == loop->state->layout.step_type &&
+                              (record->steps != 0 || record->state == MON_READY)),
                          0)) {
         tasks_first_seen(loop, handle, task);
         return;
     }
     mon_cause cause = handle->cause;
-    if (cause == MON_CAUSE_FUTURE && m->slice_start != 0 && m->slice_cause >= MON_CAUSE_TIMER) {
+    if (cause == MON_CAUSE_FUTURE && m->slice_start != 0 &&
+        m->slice_cause >= MON_CAUSE_TIMER) {
         cause = m->slice_cause; /* a timer or a descriptor finished the future */
         if (cause == MON_CAUSE_TIMER && loop->timer_due > record->since) {
             /* The task was due when its timer was: from then on it waits for the loop. */

@@ -195,7 +195,8 @@ timers_cancelled(LoopObject *loop, TimerObject *timer)
 static uint64_t
 due_since(LoopObject *loop, double when)
 {
-    uint64_t due = when > 0 ? mon_clock_ticks_at(&loop->mon->clock, (uint64_t)(when * 1e9)) : 0;
+    uint64_t due =
+        when > 0 ? mon_clock_ticks_at(&loop->mon->clock, (uint64_t)(when * 1e9)) : 0;
     due = due > loop->busy_since ? due : loop->busy_since;
     return due < loop->stamp ? due : loop->stamp;
 }

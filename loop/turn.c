@@ -227,7 +227,8 @@ slice_begin(LoopObject *loop, HandleObject *handle, PyObject *callback)
     mon_row *row = handle->task == NULL ? rows_of(loop, callback) : NULL;
     if (m->slice_start != 0) {
         if (row != NULL && mon_call_joins(m, row) && m->slice_cause == handle->cause) {
-            mon_call_join(m, row, loop->stamp > handle->stamp ? loop->stamp - handle->stamp : 0);
+            mon_call_join(m, row,
+                          loop->stamp > handle->stamp ? loop->stamp - handle->stamp : 0);
             return;
         }
         turn_close_slice(loop);
@@ -369,6 +370,9 @@ turn_run(LoopObject *loop)
         loop_flush_all(loop);
     }
     do {
+        if (loop->flush_first != NULL) {
+            loop_flush_all(loop); /* what an exception handler wrote during the last poll */
+        }
         if (loop->head == loop->tail || loop->stamp >= loop->poll_due) {
             turn_close_slice(loop);
             poll_run(loop, loop->head == loop->tail && !loop->stopping);

@@ -19,8 +19,8 @@
 #endif
 
 typedef struct mon_clock {
-    bool tsc;           /* ticks are the TSC's (or cntvct_el0's), not nanoseconds */
-    uint32_t seq;       /* odd while the loop thread moves the anchor */
+    bool tsc;     /* ticks are the TSC's (or cntvct_el0's), not nanoseconds */
+    uint32_t seq; /* odd while the loop thread moves the anchor */
     uint64_t first_ticks, first_ns;
     uint64_t anchor_ticks, anchor_ns;
     double ns_per_tick;

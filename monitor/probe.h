@@ -36,13 +36,13 @@
 #include "monitor/view.h"
 
 enum {
-    MON_TASK_CHUNK = 512,     /* records allocated at once, never moved nor given back */
-    MON_TASK_CHUNKS = 8192,   /* so 4 million live tasks; more are counted as dropped */
-    MON_ROWS = 4096,          /* coroutine and callback rows; the first two are "other" */
-    MON_DONE_KEPT = 1000,     /* finished tasks that stay listed */
-    MON_SLOW_KEPT = 256,      /* slow steps that stay listed */
-    MON_SHARE = 8,            /* calls of a brief callback that share one slice */
-    MON_BRIEF_AFTER = 32,     /* short slices in a row that make a callback brief */
+    MON_TASK_CHUNK = 512,   /* records allocated at once, never moved nor given back */
+    MON_TASK_CHUNKS = 8192, /* so 4 million live tasks; more are counted as dropped */
+    MON_ROWS = 4096,        /* coroutine and callback rows; the first two are "other" */
+    MON_DONE_KEPT = 1000,   /* finished tasks that stay listed */
+    MON_SLOW_KEPT = 256,    /* slow steps that stay listed */
+    MON_SHARE = 8,          /* calls of a brief callback that share one slice */
+    MON_BRIEF_AFTER = 32,   /* short slices in a row that make a callback brief */
 };
 #define MON_BRIEF_SECONDS 2e-6
 
@@ -53,35 +53,35 @@ enum { MON_ROW_OTHER, MON_ROW_OTHER_CALLBACK, MON_ROWS_FIXED };
    nor moved while the monitor lives, and name and file never change, so any
    thread may keep a pointer. */
 typedef struct mon_row {
-    const void *key;          /* identity only: a code object, a method table, a type */
+    const void *key; /* identity only: a code object, a method table, a type */
     mon_row_kind kind;
     int line;
-    uint32_t brief;           /* short slices in a row, up to MON_BRIEF_AFTER */
+    uint32_t brief; /* short slices in a row, up to MON_BRIEF_AFTER */
     const char *name;
     const char *file;
-    uint64_t calls;           /* tasks born, or calls of the callback */
+    uint64_t calls; /* tasks born, or calls of the callback */
     uint64_t steps;
     uint64_t ready, running, awaiting;
     uint64_t longest;
 } mon_row;
 
 typedef struct mon_task {
-    uint32_t seq;             /* odd while the loop thread writes this record */
-    uint8_t state;            /* mon_state */
-    uint8_t cause;            /* mon_cause of the last wake-up */
-    bool requeued;            /* scheduled again from inside its own step */
-    bool listed;              /* a live record; false on the free list */
+    uint32_t seq;  /* odd while the loop thread writes this record */
+    uint8_t state; /* mon_state */
+    uint8_t cause; /* mon_cause of the last wake-up */
+    bool requeued; /* scheduled again from inside its own step */
+    bool listed;   /* a live record; false on the free list */
     int cause_fd;
     uint32_t steps;
     uint64_t since;
     uint64_t born;
     uint64_t ready, running, awaiting;
     uint64_t longest;
-    mon_row *row;             /* its coroutine function */
-    const void *key;          /* the Task's address: identity only */
-    const void *name_key;     /* the name object last copied: identity only */
+    mon_row *row;         /* its coroutine function */
+    const void *key;      /* the Task's address: identity only */
+    const void *name_key; /* the name object last copied: identity only */
     uint64_t id;
-    uint64_t parent;          /* id of the task that made it, or 0 */
+    uint64_t parent; /* id of the task that made it, or 0 */
     struct mon_task *next_free;
     char name[MON_NAME];
 } mon_task;
@@ -91,8 +91,8 @@ typedef struct mon_task_index {
     struct mon_task_slot {
         const void *key;
         mon_task *task;
-    } *slots;
-    size_t mask;              /* capacity - 1; capacity is a power of two */
+    } * slots;
+    size_t mask; /* capacity - 1; capacity is a power of two */
     size_t used;
 } mon_task_index;
 
@@ -100,36 +100,36 @@ typedef struct mon_done {
     uint32_t seq;
     mon_outcome outcome;
     uint64_t ended;
-    char error[MON_NAME];     /* the exception's type */
+    char error[MON_NAME]; /* the exception's type */
     mon_task task;
 } mon_done;
 
-typedef struct mon_slow_log mon_slow_log;       /* slowlog.c */
+typedef struct mon_slow_log mon_slow_log;           /* slowlog.c */
 typedef struct mon_request_queue mon_request_queue; /* request.c */
 
 struct mon {
     /* Hot: read or written at each callback. */
-    uint64_t slice_start;     /* when the current callback began; 0 between callbacks */
-    mon_task *slice_task;     /* whose step it is, or NULL for a plain callback */
-    mon_row *slice_row;       /* its coroutine function or callback */
-    uint32_t slice_calls;     /* how many calls of a plain callback are in it */
-    uint64_t slow_ticks;      /* a callback longer than this is slow */
-    uint64_t brief_ticks;     /* a plain callback shorter than this is brief */
-    const void *last_key;     /* a one-entry cache before the rows' index */
+    uint64_t slice_start; /* when the current callback began; 0 between callbacks */
+    mon_task *slice_task; /* whose step it is, or NULL for a plain callback */
+    mon_row *slice_row;   /* its coroutine function or callback */
+    uint32_t slice_calls; /* how many calls of a plain callback are in it */
+    uint64_t slow_ticks;  /* a callback longer than this is slow */
+    uint64_t brief_ticks; /* a plain callback shorter than this is brief */
+    const void *last_key; /* a one-entry cache before the rows' index */
     mon_row *last_row;
-    uint8_t level;            /* mon_level */
-    uint8_t slice_cause;      /* mon_cause: what the loop is serving */
+    uint8_t level;       /* mon_level */
+    uint8_t slice_cause; /* mon_cause: what the loop is serving */
     int slice_fd;
     uint64_t callbacks, steps, running;
     uint64_t turns;
 
     /* At each poll. */
-    uint8_t phase;            /* mon_phase */
+    uint8_t phase; /* mon_phase */
     uint64_t phase_since;
     uint64_t polls, idle, polling, gil_wait, stopped;
-    uint64_t poll_start;      /* when the poll under way began */
-    uint64_t poll_others;     /* running + idle + gil_wait at that time */
-    uint64_t turn_start;      /* when the last poll ended; 0 before the first */
+    uint64_t poll_start;  /* when the poll under way began */
+    uint64_t poll_others; /* running + idle + gil_wait at that time */
+    uint64_t turn_start;  /* when the last poll ended; 0 before the first */
     mon_clock clock;
 
     /* Of the first two the sums are kept elsewhere: `running`, and the rows' `ready`. */
@@ -138,19 +138,19 @@ struct mon {
     /* At the birth and the end of a task. */
     uint64_t next_id;
     uint64_t live, born, done, dropped;
-    uint64_t rows_folded;     /* keys that found the rows full and went to "other" */
-    uint32_t chunks;          /* published with release order */
+    uint64_t rows_folded; /* keys that found the rows full and went to "other" */
+    uint32_t chunks;      /* published with release order */
     mon_task *free_tasks;
     mon_task_index index;
     mon_task *chunk[MON_TASK_CHUNKS];
 
-    mon_row *rows;            /* MON_ROWS of them */
-    uint32_t row_count;       /* published with release order */
-    uint16_t *row_index;      /* open addressing, 2 * MON_ROWS, 0 = empty */
+    mon_row *rows;       /* MON_ROWS of them */
+    uint32_t row_count;  /* published with release order */
+    uint16_t *row_index; /* open addressing, 2 * MON_ROWS, 0 = empty */
 
-    mon_done *done_ring;      /* MON_DONE_KEPT of them */
-    uint64_t done_head;       /* how many were ever written */
-    uint64_t done_first;      /* those before it are forgotten */
+    mon_done *done_ring; /* MON_DONE_KEPT of them */
+    uint64_t done_head;  /* how many were ever written */
+    uint64_t done_first; /* those before it are forgotten */
 
     mon_slow_log *slow;
     mon_request_queue *requests;
@@ -159,7 +159,7 @@ struct mon {
     const uint64_t *ring_head, *ring_tail;
     pthread_mutex_t ring_lock; /* held to change these two and to look through them */
 
-    uint64_t started;         /* ticks at mon_new or the last mon_reset */
+    uint64_t started; /* ticks at mon_new or the last mon_reset */
     double slow_seconds;
     uint32_t references;
 };
@@ -217,15 +217,15 @@ void mon_task_done(mon *m, mon_task *t, uint64_t stamp, mon_outcome outcome,
 /* ---- slow steps and requests -------------------------------------------- */
 
 typedef struct mon_slow_report {
-    uint64_t began, ended;    /* ticks */
-    uint64_t task_id;         /* 0 for a plain callback */
-    const char *task_name;    /* NULL for a plain callback */
-    const char *what;         /* coroutine or callback, qualified */
-    const char *file;         /* where: NULL if not known */
+    uint64_t began, ended; /* ticks */
+    uint64_t task_id;      /* 0 for a plain callback */
+    const char *task_name; /* NULL for a plain callback */
+    const char *what;      /* coroutine or callback, qualified */
+    const char *file;      /* where: NULL if not known */
     int line;
     mon_cause cause;
-    uint64_t delayed;         /* ready callbacks and due timers that waited meanwhile */
-    uint64_t delay;           /* ticks, the sum over those */
+    uint64_t delayed; /* ready callbacks and due timers that waited meanwhile */
+    uint64_t delay;   /* ticks, the sum over those */
 } mon_slow_report;
 
 /* Keeps a report in the ring; returns how often this culprit (what, file, line)
@@ -417,7 +417,8 @@ mon_call_end(mon *m, uint64_t stamp)
         row->brief = 0;
         if (calls > 1) { /* one of them took it all but for a brief time each */
             ran -= (calls - 1) * (m->brief_ticks / 2);
-            MON_BUMP(m->step_time.bucket[mon_histogram_index(m->brief_ticks / 2)], calls - 1);
+            MON_BUMP(m->step_time.bucket[mon_histogram_index(m->brief_ticks / 2)],
+                     calls - 1);
         }
     }
     if (ran > row->longest) {

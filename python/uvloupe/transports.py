@@ -183,6 +183,7 @@ class TransportsMixin(_Base):
 
         def accept_failed(listener: _loop.Listener, exception: OSError) -> None:
             # Most often too many open files.  Connections wait in the kernel meanwhile.
+            self.call_later(constants.ACCEPT_RETRY_DELAY, listener.resume)
             self.call_exception_handler(
                 {
                     "message": "socket.accept() out of system resource",
@@ -190,8 +191,10 @@ class TransportsMixin(_Base):
                     "socket": trsock.TransportSocket(sock),
                 }
             )
-            self.call_later(constants.ACCEPT_RETRY_DELAY, listener.resume)
 
+        before = self._listeners.pop(sock, None)
+        if before is not None:  # another server on this socket: the last one has it
+            before.close()
         self._listeners[sock] = self._open_listener(
             sock.fileno(),
             sock.family,
@@ -238,16 +241,16 @@ class TransportsMixin(_Base):
     ) -> int:
         if not isinstance(transp, StreamTransport):
             raise exceptions.SendfileNotAvailableError("not a stream transport")
+        emptied = transp._make_empty_waiter()  # raises if another one is under way
         resume_reading = transp.is_reading()
         transp.pause_reading()
-        await transp._make_empty_waiter()
-        # Another descriptor for the same socket: libuv watches the transport's own.
-        sock = socket.socket(fileno=os.dup(transp._sock_fd))
         try:
-            sock.setblocking(False)
-            return await self.sock_sendfile(sock, file, offset, count, fallback=False)
+            await emptied
+            # Another descriptor for the same socket: libuv watches the transport's own.
+            with socket.socket(fileno=os.dup(transp._sock_fd)) as sock:
+                sock.setblocking(False)
+                return await self.sock_sendfile(sock, file, offset, count, fallback=False)
         finally:
-            sock.close()
             transp._reset_empty_waiter()
             if resume_reading:
                 transp.resume_reading()

@@ -10,6 +10,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
+import uvloupe
 from peers import Recorder, connected, run, turns
 
 MUCH = 16 << 20  # bytes: more than any kernel takes at once
@@ -518,3 +519,63 @@ def test_sendfile_by_copying(loop, tmp_path):
         peer.close()
 
     run(loop, main())
+
+
+def test_writelines_of_a_list_that_pause_writing_changes(loop):
+    """What was handed over goes out whole and in order, and nothing of it is freed early."""
+
+    async def main():
+        ours, peer = socket.socketpair()
+        ours.setblocking(False)
+        pending = [os.urandom(100_000) for _ in range(20)]
+        expected = b"".join(pending)
+
+        class Changing(asyncio.Protocol):
+            def pause_writing(self):
+                pending.clear()
+
+        transport, _ = await loop.create_connection(Changing, sock=ours)
+        reading = loop.run_in_executor(None, read_all, peer)
+        transport.writelines(pending)
+        assert pending == []
+        transport.close()
+        got = await asyncio.wait_for(reading, 30)
+        assert got == expected
+        peer.close()
+
+    loop.run_until_complete(main())
+
+
+def test_write_eof_after_the_loop_was_closed_touches_no_stranger(reports):
+    loop = uvloupe.new_event_loop()
+    ours, peer = socket.socketpair()
+    ours.setblocking(False)
+    transport, _ = loop.run_until_complete(loop.create_connection(asyncio.Protocol, sock=ours))
+    loop.close()
+    a, b = socket.socketpair()  # gets the number of the transport's descriptor
+    transport.write_eof()
+    a.send(b"still open")
+    assert b.recv(100) == b"still open"
+    for sock in (a, b, peer):
+        sock.close()
+
+
+def test_what_an_exception_handler_writes_is_sent_at_once(loop, reports):
+    async def main():
+        ours, peer = socket.socketpair()
+        ours.setblocking(False)
+        transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
+
+        def fails():
+            raise ValueError("on purpose")
+
+        server = await loop.create_server(fails, "127.0.0.1", 0)
+        loop.set_exception_handler(lambda _, context: transport.write(b"told"))
+        reading = loop.run_in_executor(None, peer.recv, 100)
+        with socket.create_connection(server.sockets[0].getsockname()):
+            assert await asyncio.wait_for(reading, 5) == b"told"
+        server.close()
+        transport.close()
+        peer.close()
+
+    loop.run_until_complete(main())
