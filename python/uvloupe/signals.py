@@ -55,6 +55,9 @@ class SignalsMixin(_Base):
     """add_signal_handler() and what Ctrl-C needs."""
 
     _wakeup_pair: tuple[socket.socket, socket.socket] | None = None
+    # Their descriptors: when the collector finds a loop that was never closed, the sockets
+    # may be closed before it.
+    _wakeup_numbers: tuple[int, int]
     _signals_unread: bytearray
     _signal_handlers: dict[int, tuple[Callable[..., object], tuple[Any, ...], contextvars.Context]]
 
@@ -66,6 +69,7 @@ class SignalsMixin(_Base):
             ours.setblocking(False)
             theirs.setblocking(False)
             self._wakeup_pair = ours, theirs
+            self._wakeup_numbers = ours.fileno(), theirs.fileno()
             self._signals_unread = bytearray()
             self._add_reader(ours, self._read_signals)
         return self._wakeup_pair[1]
@@ -120,7 +124,7 @@ class SignalsMixin(_Base):
     def _disarm(self) -> None:
         """CPython's handler no longer writes to our socket; what is not ours stays."""
         if self._wakeup_pair is not None:
-            ours = self._wakeup_pair[1].fileno()
+            ours = self._wakeup_numbers[1]
             current = signal.set_wakeup_fd(-1)
             if current not in (-1, ours):
                 signal.set_wakeup_fd(current)
@@ -142,10 +146,10 @@ class SignalsMixin(_Base):
                 break
         if self._wakeup_pair is not None:
             ours, theirs = self._wakeup_pair
-            self._remove_reader(ours)
+            self._remove_reader(self._wakeup_numbers[0])
             if threading.current_thread() is threading.main_thread():
                 self._disarm()
-            elif theirs.fileno() in _armed:
+            elif self._wakeup_numbers[1] in _armed:
                 _abandoned.append((ours, theirs))
                 self._wakeup_pair = None
                 return

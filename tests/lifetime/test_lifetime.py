@@ -377,3 +377,20 @@ def test_layout_is_known_on_this_python(program):
         assert not missing, missing
         """
     )
+
+
+def test_a_loop_that_ran_and_was_never_closed_goes_quietly(program):
+    """The collector may close the wake-up sockets before it comes to the loop."""
+    program(
+        """
+        warnings.simplefilter("ignore")
+        for _ in range(20):
+            loop = uvloupe.new_event_loop()
+            loop.run_until_complete(asyncio.sleep(0))
+            loop.call_later(100, lambda: loop)
+            loop._wakeup_pair[0].close()
+            loop._wakeup_pair[1].close()
+            del loop
+            gc.collect()
+        """
+    )
